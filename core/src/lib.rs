@@ -1,0 +1,1 @@
+//! sealed-secrets-core
