@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use rand::CryptoRng;
 use rsa::pkcs1::der::Decode as _;
-use rsa::pkcs1::{ALGORITHM_OID, EncodeRsaPrivateKey as _, RsaPrivateKeyRef, Version};
+use rsa::pkcs1::{ALGORITHM_OID, EncodeRsaPrivateKey as _, RsaPrivateKeyRef, UintRef, Version};
 use rsa::pkcs8::PrivateKeyInfoRef;
 use rsa::traits::PublicKeyParts as _;
 use rsa::{BoxedUint, RsaPrivateKey};
@@ -117,19 +117,30 @@ impl PrivateKey {
         let exponent = numbers.public_exponent.as_bytes();
         PublicKey::from_numbers(modulus, exponent)?;
 
-        let bits = modulus.len() as u32 * 8;
-        let number =
-            |bytes| BoxedUint::from_be_slice(bytes, bits).map_err(|_| KeyError::Inconsistent);
-        let n = number(modulus)?;
-        let e = BoxedUint::from_be_slice(exponent, 32).map_err(|_| KeyError::Inconsistent)?;
-        let d = number(numbers.private_exponent.as_bytes())?;
-        let primes = vec![
-            number(numbers.prime1.as_bytes())?,
-            number(numbers.prime2.as_bytes())?,
-        ];
-        let key =
-            RsaPrivateKey::from_components(n, e, d, primes).map_err(|_| KeyError::Inconsistent)?;
-        Self::from_rsa(key)
+        let primes = [numbers.prime1.as_bytes(), numbers.prime2.as_bytes()];
+        if primes
+            .iter()
+            .any(|prime| prime.len() > modulus.len().div_ceil(2))
+        {
+            return Err(KeyError::UnequalPrimes);
+        }
+
+        // The lengths are bounded by the checks above.
+        let number = |bytes, capacity| {
+            BoxedUint::from_be_slice(bytes, capacity).map_err(|_| KeyError::Inconsistent)
+        };
+        let capacity = modulus.len() as u32 * 8;
+        let [p, q] = primes;
+        let key = RsaPrivateKey::from_components(
+            number(modulus, capacity)?,
+            number(exponent, u32::BITS)?,
+            number(numbers.private_exponent.as_bytes(), capacity)?,
+            vec![number(p, capacity)?, number(q, capacity)?],
+        )
+        .map_err(|_| KeyError::Inconsistent)?;
+        let key = Self::from_rsa(key)?;
+        key.check_crt_values(&numbers)?;
+        Ok(key)
     }
 
     fn from_rsa(key: RsaPrivateKey) -> Result<Self, KeyError> {
@@ -144,6 +155,17 @@ impl PrivateKey {
             pkcs1,
             decryption,
         })
+    }
+
+    /// Compares the three values that only save work with those we computed ourselves. We would not use
+    /// the wrong ones; but a file that holds them is damaged, and the Go implementation refuses it.
+    fn check_crt_values(&self, read: &RsaPrivateKeyRef<'_>) -> Result<(), KeyError> {
+        let own = RsaPrivateKeyRef::from_der(&self.pkcs1).map_err(|_| KeyError::Inconsistent)?;
+        if crt_values(&own) == crt_values(read) {
+            Ok(())
+        } else {
+            Err(KeyError::Inconsistent)
+        }
     }
 }
 
@@ -224,8 +246,12 @@ pub enum KeyError {
     /// The key has more than two primes.
     #[error("RSA private key has more than two primes")]
     MultiPrime,
+    /// One prime takes more than half of the modulus. Go reads such keys, but no usual tool makes them,
+    /// and the fast forms of decryption don't take them.
+    #[error("primes of RSA private key differ in length")]
+    UnequalPrimes,
     /// The numbers don't belong together: the primes don't multiply to the modulus, or the exponents
-    /// don't undo each other. Also: one prime is much longer than the other.
+    /// don't undo each other.
     #[error("numbers of RSA private key do not belong together")]
     Inconsistent,
     /// The public half is not allowed.
@@ -237,4 +263,8 @@ pub enum KeyError {
     /// No key could be made.
     #[error("could not generate an RSA private key")]
     Generation,
+}
+
+fn crt_values<'a>(key: &RsaPrivateKeyRef<'a>) -> [UintRef<'a>; 3] {
+    [key.exponent1, key.exponent2, key.coefficient]
 }

@@ -1,7 +1,6 @@
 //! Private-key operations in Rust alone, by the `rsa` crate: blinded, but not in constant time
 //! (RUSTSEC-2023-0071).
 
-use rand::CryptoRng;
 use rsa::sha2::Sha256;
 use rsa::{Oaep, RsaPrivateKey};
 use zeroize::Zeroizing;
@@ -33,7 +32,7 @@ impl DecryptionKey {
 
 /// RSASSA-PKCS1-v1_5 with SHA-256 (RFC 8017, section 8.2.1) over `message`, by the key in PKCS#1 form.
 #[cfg(not(feature = "aws-lc"))]
-pub(crate) fn sign_sha256<R: CryptoRng + ?Sized>(
+pub(crate) fn sign_sha256<R: rand::CryptoRng + ?Sized>(
     pkcs1: &[u8],
     rng: &mut R,
     message: &[u8],
