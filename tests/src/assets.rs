@@ -126,7 +126,7 @@ fn in_folder(folder: &Path, program: &str) -> Option<PathBuf> {
 }
 
 fn build(folder: &Path) -> Result<(), GoError> {
-    let go = Go::find("the Kubernetes control plane for tests", WITHOUT_GO)?;
+    let go = Go::find(WITHOUT_GO)?;
     eprintln!(
         "building the control plane {KUBERNETES_VERSION} for tests: once for this user, \
          about 6 minutes on two cores"

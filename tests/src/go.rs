@@ -24,12 +24,10 @@ pub struct Go {
 pub enum GoError {
     /// There is no `go` command.
     #[error(
-        "cannot build {wanted}: go is neither in PATH nor at {USUAL_PLACE}; \
+        "go is neither in PATH nor at {USUAL_PLACE}; \
          install Go 1.26 or later from https://go.dev/dl/, or {instead}"
     )]
     NotInstalled {
-        /// What was to be built.
-        wanted: String,
         /// What the user can do without Go.
         instead: &'static str,
     },
@@ -55,12 +53,12 @@ pub enum GoError {
 }
 
 impl Go {
-    /// Finds the `go` command. `wanted` and `instead` complete the message when there is none:
-    /// what was to be built, and what the user can do instead.
+    /// Finds the `go` command. `instead` completes the message when there is none: what the user
+    /// can do without it.
     ///
     /// # Errors
     /// Fails when there is no Go, or it can't be run.
-    pub fn find(wanted: &str, instead: &'static str) -> Result<Self, GoError> {
+    pub fn find(instead: &'static str) -> Result<Self, GoError> {
         for program in ["go", USUAL_PLACE] {
             let answer = Command::new(program)
                 .arg("version")
@@ -81,10 +79,7 @@ impl Go {
                 }
             }
         }
-        Err(GoError::NotInstalled {
-            wanted: wanted.to_owned(),
-            instead,
-        })
+        Err(GoError::NotInstalled { instead })
     }
 
     /// Compiles `package`, whose version is pinned by the module in folder `module`, to the file

@@ -59,7 +59,7 @@ impl GoTools {
 }
 
 fn build(folder: &Path) -> Result<(), GoError> {
-    let go = Go::find("the Go sealed-secrets tools", WITHOUT_GO)?;
+    let go = Go::find(WITHOUT_GO)?;
     eprintln!(
         "building the Go sealed-secrets tools {SEALED_SECRETS_VERSION}: once for this user, \
          about 3 minutes on two cores"
