@@ -1,1 +1,56 @@
-//! sealed-secrets-controller
+//! The controller: SealedSecrets in, Secrets out.
+//!
+//! Two drivers share everything that decides: [`sealed_secrets_crds::desired`] says what the Secret
+//! should be, [`status`] what to tell about it, [`report`] which events to emit. [`cluster`] watches
+//! an API server; [`standalone`] watches a folder and needs no cluster.
+
+pub mod args;
+pub mod cluster;
+pub mod go_duration;
+pub mod http;
+pub mod keys;
+pub mod logging;
+pub mod report;
+mod shutdown;
+pub mod standalone;
+pub mod status;
+pub mod unsealer;
+
+use std::error::Error;
+
+use args::{Args, Command};
+
+/// Runs the controller until it is asked to stop.
+///
+/// # Errors
+/// What kept it from starting, or from going on.
+pub fn run(args: Args) -> Result<(), Box<dyn Error + Send + Sync>> {
+    logging::init(&args.logging);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(async {
+        match args.command {
+            None => cluster::run(args.cluster).await.map_err(Into::into),
+            Some(Command::Standalone(standalone)) => {
+                standalone::run(standalone).await.map_err(Into::into)
+            }
+        }
+    });
+    // A blocking task that hangs (a file system that is gone) must not keep the process.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(5));
+    result
+}
+
+/// An error and its causes on one line.
+pub fn describe(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let message = error.to_string();
+        if !text.ends_with(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        cause = error.source();
+    }
+    text
+}

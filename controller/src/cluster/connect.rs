@@ -1,0 +1,44 @@
+//! The API server and our namespace.
+//!
+//! In a pod both come from its environment; outside, from the kubeconfig.
+
+use kube::{Client, Config};
+
+/// Where a pod finds its namespace.
+const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// No cluster to talk to.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// Neither a pod's environment nor a kubeconfig.
+    #[error(
+        "no cluster: not in a pod, and no usable kubeconfig; set KUBECONFIG, or run `sealed-secrets-controller standalone` without a cluster"
+    )]
+    Config(#[source] Box<kube::config::InferConfigError>),
+    /// The configuration can't be used.
+    #[error("cannot use the cluster configuration")]
+    Client(#[source] Box<kube::Error>),
+}
+
+pub(super) struct Connection {
+    pub(super) client: Client,
+    /// Where the keys are.
+    pub(super) namespace: String,
+}
+
+pub(super) async fn connect() -> Result<Connection, ConnectError> {
+    let config = Config::infer().await.map_err(|error| ConnectError::Config(Box::new(error)))?;
+    let namespace = namespace(std::env::var("POD_NAMESPACE").ok(), &config);
+    let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+    Ok(Connection { client, namespace })
+}
+
+fn namespace(pod_namespace: Option<String>, config: &Config) -> String {
+    pod_namespace
+        .or_else(|| std::fs::read_to_string(NAMESPACE_FILE).ok())
+        .map(|namespace| namespace.trim().to_owned())
+        .filter(|namespace| !namespace.is_empty())
+        // In a pod this is the file again; outside, the context's namespace, or `default`.
+        .unwrap_or_else(|| config.default_namespace.clone())
+}

@@ -1,0 +1,78 @@
+//! Events about SealedSecrets.
+//!
+//! Written to core/v1: the reference's RBAC grants that, and not `events.k8s.io`.
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use kube::api::PostParams;
+use kube::{Api, Client};
+use sealed_secrets_crds::SealedSecret;
+use sealed_secrets_crds::sealed_secret::{API_VERSION, KIND};
+
+use crate::report::Report;
+
+/// Name of the source in events.
+const COMPONENT: &str = "sealed-secrets";
+/// Most bytes of a message that the API server takes.
+const MAX_MESSAGE: usize = 1024;
+
+/// Emits an event, without keeping anybody waiting: a lost event is logged and that's it.
+pub(super) fn emit(client: &Client, sealed: &SealedSecret, report: &Report, now: Timestamp) {
+    let event = event(sealed, report, now);
+    let api: Api<Event> = Api::namespaced(client.clone(), sealed.namespace());
+    tokio::spawn(async move {
+        if let Err(error) = api.create(&PostParams::default(), &event).await {
+            tracing::debug!(error = %crate::describe(&error), "cannot write an event");
+        }
+    });
+}
+
+fn event(sealed: &SealedSecret, report: &Report, now: Timestamp) -> Event {
+    let time = Some(Time(now));
+    Event {
+        metadata: ObjectMeta {
+            // As client-go names them: object and time, unique in practice.
+            name: Some(format!("{}.{:x}", sealed.name(), now.as_nanosecond())),
+            namespace: sealed.metadata.namespace.clone(),
+            ..ObjectMeta::default()
+        },
+        involved_object: ObjectReference {
+            api_version: Some(API_VERSION.to_owned()),
+            kind: Some(KIND.to_owned()),
+            name: sealed.metadata.name.clone(),
+            namespace: sealed.metadata.namespace.clone(),
+            uid: sealed.metadata.uid.clone(),
+            resource_version: sealed.metadata.resource_version.clone(),
+            field_path: None,
+        },
+        reason: Some(report.reason.to_owned()),
+        message: Some(truncated(&report.message)),
+        type_: Some(if report.warning { "Warning" } else { "Normal" }.to_owned()),
+        source: Some(EventSource { component: Some(COMPONENT.to_owned()), host: None }),
+        first_timestamp: time.clone(),
+        last_timestamp: time,
+        count: Some(1),
+        ..Event::default()
+    }
+}
+
+fn truncated(message: &str) -> String {
+    if message.len() <= MAX_MESSAGE {
+        return message.to_owned();
+    }
+    let end = message.floor_char_boundary(MAX_MESSAGE - '…'.len_utf8());
+    format!("{}…", message.get(..end).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::truncated;
+
+    #[test]
+    fn long_messages_fit_the_api() {
+        let long = truncated(&"ä".repeat(2000));
+        assert!(long.len() <= 1024 && long.ends_with('…'), "{}", long.len());
+        assert_eq!(truncated("short"), "short");
+    }
+}

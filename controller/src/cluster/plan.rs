@@ -1,0 +1,252 @@
+//! What to do with the Secret in the cluster: pure, from what is there and what should be.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+use sealed_secrets_crds::SealedSecret;
+use sealed_secrets_crds::annotations::{MANAGED, PATCH, SKIP_SET_OWNER_REFERENCES, is_true};
+use sealed_secrets_crds::desired::{DEFAULT_TYPE, DesiredSecret};
+
+/// The one write that makes the Secret right, if one is needed.
+#[derive(Debug, PartialEq)]
+pub(super) enum Plan {
+    /// There is none: create this.
+    Create(Box<Secret>),
+    /// It differs: replace it by this, which carries the resourceVersion it was computed from.
+    Replace(Box<Secret>),
+    /// It is as it should be.
+    UpToDate,
+    /// It belongs to somebody else.
+    Unmanaged,
+    /// Its data can't be changed; it can only be deleted and made again.
+    Immutable,
+    /// It is being deleted; its deletion will bring the object back here.
+    BeingDeleted,
+}
+
+/// Decides what to do.
+pub(super) fn plan(existing: Option<&Secret>, desired: &DesiredSecret, sealed: &SealedSecret) -> Plan {
+    let Some(existing) = existing else {
+        return Plan::Create(Box::new(desired.to_secret(sealed)));
+    };
+    if existing.metadata.deletion_timestamp.is_some() {
+        return Plan::BeingDeleted;
+    }
+    let annotations = existing.metadata.annotations.as_ref();
+    let (managed, patch) = (is_true(annotations, MANAGED), is_true(annotations, PATCH));
+    if !is_ours(existing, sealed) && !managed && !patch {
+        return Plan::Unmanaged;
+    }
+    let wanted = if patch {
+        merged(existing, desired, sealed, managed)
+    } else {
+        replaced(existing, desired, sealed)
+    };
+    if same(existing, &wanted) {
+        return Plan::UpToDate;
+    }
+    if existing.immutable == Some(true) && !metadata_only(existing, &wanted) {
+        return Plan::Immutable;
+    }
+    Plan::Replace(Box::new(wanted))
+}
+
+/// Whether `sealed` controls the Secret, or made it without an owner reference as its template asks.
+fn is_ours(existing: &Secret, sealed: &SealedSecret) -> bool {
+    match controller(existing) {
+        Some(owner) => sealed.metadata.uid.as_deref() == Some(owner.uid.as_str()),
+        None => is_true(existing.metadata.annotations.as_ref(), SKIP_SET_OWNER_REFERENCES),
+    }
+}
+
+fn controller(secret: &Secret) -> Option<&OwnerReference> {
+    let owners = secret.metadata.owner_references.as_deref().unwrap_or_default();
+    owners.iter().find(|owner| owner.controller == Some(true))
+}
+
+/// Everything as desired; what the server keeps (uid, resourceVersion …) stays.
+fn replaced(existing: &Secret, desired: &DesiredSecret, sealed: &SealedSecret) -> Secret {
+    let wanted = desired.to_secret(sealed);
+    let mut secret = existing.clone();
+    secret.metadata.labels = wanted.metadata.labels;
+    secret.metadata.annotations = wanted.metadata.annotations;
+    secret.metadata.finalizers = wanted.metadata.finalizers;
+    secret.metadata.owner_references = wanted.metadata.owner_references;
+    secret.type_ = wanted.type_;
+    secret.immutable = wanted.immutable;
+    secret.data = wanted.data;
+    secret
+}
+
+/// Data, labels and annotations merged in; nothing removed.
+fn merged(
+    existing: &Secret,
+    desired: &DesiredSecret,
+    sealed: &SealedSecret,
+    managed: bool,
+) -> Secret {
+    let wanted = desired.to_secret(sealed);
+    let mut secret = existing.clone();
+    let extend = |into: &mut Option<BTreeMap<String, String>>, from| {
+        if let Some(from) = from {
+            into.get_or_insert_default().extend::<BTreeMap<_, _>>(from);
+        }
+    };
+    extend(&mut secret.metadata.labels, wanted.metadata.labels);
+    extend(&mut secret.metadata.annotations, wanted.metadata.annotations);
+    if let Some(data) = wanted.data {
+        secret.data.get_or_insert_default().extend(data);
+    }
+    if managed && wanted.metadata.owner_references.is_some() {
+        secret.metadata.owner_references = wanted.metadata.owner_references;
+    }
+    secret
+}
+
+fn same(existing: &Secret, wanted: &Secret) -> bool {
+    existing.metadata.finalizers.as_deref().unwrap_or_default()
+        == wanted.metadata.finalizers.as_deref().unwrap_or_default()
+        && map_eq(&existing.metadata.labels, &wanted.metadata.labels)
+        && map_eq(&existing.metadata.annotations, &wanted.metadata.annotations)
+        && existing.metadata.owner_references.as_deref().unwrap_or_default()
+            == wanted.metadata.owner_references.as_deref().unwrap_or_default()
+        && metadata_only(existing, wanted)
+}
+
+/// Whether nothing but metadata differs.
+fn metadata_only(existing: &Secret, wanted: &Secret) -> bool {
+    let type_of = |secret: &Secret| secret.type_.clone().unwrap_or_else(|| DEFAULT_TYPE.to_owned());
+    type_of(existing) == type_of(wanted)
+        && existing.immutable.unwrap_or_default() == wanted.immutable.unwrap_or_default()
+        && data_eq(&existing.data, &wanted.data)
+}
+
+fn map_eq(a: &Option<BTreeMap<String, String>>, b: &Option<BTreeMap<String, String>>) -> bool {
+    let empty = BTreeMap::new();
+    a.as_ref().unwrap_or(&empty) == b.as_ref().unwrap_or(&empty)
+}
+
+fn data_eq(
+    a: &Option<BTreeMap<String, ByteString>>,
+    b: &Option<BTreeMap<String, ByteString>>,
+) -> bool {
+    let empty = BTreeMap::new();
+    a.as_ref().unwrap_or(&empty) == b.as_ref().unwrap_or(&empty)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealed_secrets_crds::SealedSecretSpec;
+    use zeroize::Zeroizing;
+
+    fn sealed() -> SealedSecret {
+        let mut sealed = SealedSecret::new("db", SealedSecretSpec::default());
+        sealed.metadata.namespace = Some("shop".to_owned());
+        sealed.metadata.uid = Some("uid-1".to_owned());
+        sealed
+    }
+
+    fn desired() -> DesiredSecret {
+        DesiredSecret {
+            namespace: "shop".to_owned(),
+            name: "db".to_owned(),
+            owned: true,
+            data: BTreeMap::from([("password".to_owned(), Zeroizing::new(b"hunter2".to_vec()))]),
+            ..DesiredSecret::default()
+        }
+    }
+
+    fn existing(change: impl FnOnce(&mut Secret)) -> Secret {
+        let mut secret = desired().to_secret(&sealed());
+        secret.metadata.resource_version = Some("7".to_owned());
+        change(&mut secret);
+        secret
+    }
+
+    fn annotate(secret: &mut Secret, key: &str) {
+        secret.metadata.annotations.get_or_insert_default().insert(key.to_owned(), "true".to_owned());
+    }
+
+    #[test]
+    fn a_missing_secret_is_created_with_its_owner() {
+        let Plan::Create(secret) = plan(None, &desired(), &sealed()) else { panic!() };
+        let owner = &secret.metadata.owner_references.as_ref().unwrap()[0];
+        assert_eq!((owner.uid.as_str(), owner.controller), ("uid-1", Some(true)));
+        assert_eq!(owner.block_owner_deletion, None);
+    }
+
+    #[test]
+    fn a_right_secret_needs_no_write() {
+        assert_eq!(plan(Some(&existing(|_| {})), &desired(), &sealed()), Plan::UpToDate);
+    }
+
+    #[test]
+    fn a_changed_secret_is_replaced_at_the_version_it_was_read() {
+        let drifted = existing(|secret| {
+            secret.data.as_mut().unwrap().insert("extra".to_owned(), ByteString(b"x".to_vec()));
+        });
+        let Plan::Replace(secret) = plan(Some(&drifted), &desired(), &sealed()) else { panic!() };
+        assert_eq!(secret.metadata.resource_version.as_deref(), Some("7"));
+        assert_eq!(secret.data.unwrap().keys().collect::<Vec<_>>(), ["password"]);
+    }
+
+    #[test]
+    fn a_secret_of_somebody_else_is_left_alone() {
+        for change in [
+            (|secret| secret.metadata.owner_references = None) as fn(&mut Secret),
+            |secret| secret.metadata.owner_references.as_mut().unwrap()[0].uid = "other".to_owned(),
+        ] {
+            assert_eq!(plan(Some(&existing(change)), &desired(), &sealed()), Plan::Unmanaged);
+        }
+    }
+
+    #[test]
+    fn managed_takes_over_and_patch_merges() {
+        let foreign = |secret: &mut Secret| {
+            secret.metadata.owner_references = None;
+            secret.data = Some(BTreeMap::from([("own".to_owned(), ByteString(b"kept".to_vec()))]));
+        };
+        let managed = existing(|secret| {
+            foreign(secret);
+            annotate(secret, MANAGED);
+        });
+        let Plan::Replace(secret) = plan(Some(&managed), &desired(), &sealed()) else { panic!() };
+        assert!(secret.metadata.owner_references.is_some());
+        assert_eq!(secret.data.unwrap().len(), 1);
+
+        let patch = existing(|secret| {
+            foreign(secret);
+            annotate(secret, PATCH);
+        });
+        let Plan::Replace(secret) = plan(Some(&patch), &desired(), &sealed()) else { panic!() };
+        assert_eq!(secret.metadata.owner_references, None);
+        assert_eq!(secret.data.unwrap().keys().collect::<Vec<_>>(), ["own", "password"]);
+        assert!(is_true(secret.metadata.annotations.as_ref(), PATCH));
+    }
+
+    #[test]
+    fn a_secret_made_without_owner_stays_ours() {
+        let mut wanted = desired();
+        wanted.owned = false;
+        wanted.annotations.insert(SKIP_SET_OWNER_REFERENCES.to_owned(), "true".to_owned());
+        let mut there = wanted.to_secret(&sealed());
+        assert_eq!(there.metadata.owner_references, None);
+        assert_eq!(plan(Some(&there), &wanted, &sealed()), Plan::UpToDate);
+        there.data = None;
+        assert!(matches!(plan(Some(&there), &wanted, &sealed()), Plan::Replace(_)));
+    }
+
+    #[test]
+    fn an_immutable_secret_is_not_fought_with() {
+        let fixed = existing(|secret| {
+            secret.immutable = Some(true);
+            secret.data = None;
+        });
+        let mut wanted = desired();
+        wanted.immutable = Some(true);
+        assert_eq!(plan(Some(&fixed), &wanted, &sealed()), Plan::Immutable);
+    }
+}

@@ -1,0 +1,346 @@
+//! One SealedSecret, start to end: desired Secret, one write, one status, one event.
+//!
+//! Permanent failures wait for a change of the object, of the Secret of its name, or of the keys;
+//! all three bring it back here. Transient ones are tried again with growing pauses for as long as
+//! they last.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{ApiResource, PostParams};
+use kube::core::DynamicObject;
+use kube::runtime::controller::Action;
+use kube::runtime::reflector::{ObjectRef, Store};
+use kube::{Api, Client, ResourceExt as _};
+use sealed_secrets_core::label::Label;
+use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
+use sealed_secrets_crds::{SealedSecret, SealedSecretSpec};
+use serde::Deserialize as _;
+
+use super::events;
+use super::plan::{Plan, plan};
+use super::secrets::SecretMetadata;
+use crate::report::{Step, report};
+use crate::status::{Outcome, next_status};
+use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
+
+/// First pause before another try; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause before another try.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Tries of a write that others got ahead of, before it counts as failed.
+const CONFLICT_TRIES: usize = 4;
+
+/// The SealedSecret resource, for objects that may not have the shape of our type.
+pub(super) fn api_resource() -> ApiResource {
+    ApiResource::erase::<SealedSecret>(&())
+}
+
+/// What a reconcile needs.
+pub(super) struct Context {
+    client: Client,
+    secrets: Store<SecretMetadata>,
+    unsealer: Unsealer,
+    update_status: bool,
+    settled: Mutex<HashMap<ObjectKey, Settled>>,
+    failures: Mutex<HashMap<ObjectKey, u32>>,
+}
+
+/// What was there when an object was last found, or made, as it should be. While nothing of it
+/// changes, neither does the answer.
+#[derive(Clone, Debug, PartialEq)]
+struct Settled {
+    uid: Option<String>,
+    generation: Option<i64>,
+    label: Label,
+    status: Option<SealedSecretStatus>,
+    secret_version: Option<String>,
+}
+
+/// Why an object has to be tried again without a status to tell it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum ReconcileError {
+    #[error("cannot write the status of {object}")]
+    Status {
+        object: String,
+        #[source]
+        source: Box<kube::Error>,
+    },
+    #[error("cannot unseal {object}")]
+    Unsealer {
+        object: String,
+        #[source]
+        source: UnsealerError,
+    },
+}
+
+/// What became of the Secret.
+struct Written {
+    outcome: Outcome,
+    step: Step,
+    /// Whether something was written.
+    changed: bool,
+    /// The version of the Secret that is as it should be.
+    version: Option<String>,
+}
+
+impl Context {
+    pub(super) fn new(
+        client: Client,
+        secrets: Store<SecretMetadata>,
+        unsealer: Unsealer,
+        update_status: bool,
+    ) -> Self {
+        let (settled, failures) = (Mutex::default(), Mutex::default());
+        Self { client, secrets, unsealer, update_status, settled, failures }
+    }
+
+    fn settled(&self) -> MutexGuard<'_, HashMap<ObjectKey, Settled>> {
+        // Only a cache: whole after any panic.
+        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failures(&self) -> MutexGuard<'_, HashMap<ObjectKey, u32>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The version of the Secret of that name, as far as the watch has come.
+    fn secret_version(&self, (namespace, name): &ObjectKey) -> Option<String> {
+        let reference = ObjectRef::new(name).within(namespace);
+        self.secrets.get(&reference).and_then(|secret| secret.metadata.resource_version.clone())
+    }
+
+    /// A growing pause with some chance in it, so that many failures don't come back as one.
+    fn pause(&self, key: &ObjectKey) -> Duration {
+        let mut failures = self.failures();
+        let count = failures.entry(key.clone()).or_default();
+        let pause = FIRST_PAUSE.saturating_mul(1 << (*count).min(16)).min(LONGEST_PAUSE);
+        *count = count.saturating_add(1);
+        pause.mul_f64(rand::random_range(0.8..1.2))
+    }
+}
+
+/// Brings one object's Secret and status to what they should be.
+pub(super) async fn reconcile(
+    object: Arc<DynamicObject>,
+    context: Arc<Context>,
+) -> Result<Action, ReconcileError> {
+    let key = (object.namespace().unwrap_or_default(), object.name_any());
+    if object.metadata.deletion_timestamp.is_some() {
+        context.unsealer.forget(&key);
+        context.settled().remove(&key);
+        return Ok(Action::await_change());
+    }
+    let (sealed, misfit) = parse(&object);
+    let mut settled = Settled {
+        uid: sealed.metadata.uid.clone(),
+        generation: sealed.metadata.generation,
+        label: sealed.label(),
+        status: sealed.status.clone(),
+        secret_version: context.secret_version(&key),
+    };
+    if settled.secret_version.is_some() && context.settled().get(&key) == Some(&settled) {
+        return Ok(Action::await_change());
+    }
+
+    let sealed = Arc::new(sealed);
+    let written = match misfit {
+        Some(message) => Written {
+            outcome: Outcome::Stalled { reason: "Malformed", message },
+            step: Step::Unseal,
+            changed: false,
+            version: None,
+        },
+        None => apply(&context, &sealed, settled.secret_version.is_some()).await?,
+    };
+    let now = Timestamp::now();
+    let previous = sealed.status.as_ref();
+    let status = next_status(previous, sealed.metadata.generation, &written.outcome, now);
+    log(&key, &written);
+    if let Some(report) = report(previous, &written.outcome, written.step, written.changed) {
+        events::emit(&context.client, &sealed, &report, now);
+    }
+    if let Some(status) = &status
+        && context.update_status
+    {
+        write_status(&context, &object, status).await?;
+        settled.status = Some(status.clone());
+    }
+    match written.outcome {
+        Outcome::Synced => {
+            settled.secret_version = written.version;
+            context.settled().insert(key.clone(), settled);
+            context.failures().remove(&key);
+            Ok(Action::await_change())
+        }
+        Outcome::Stalled { .. } => {
+            context.settled().remove(&key);
+            context.failures().remove(&key);
+            Ok(Action::await_change())
+        }
+        Outcome::Retrying { .. } => Ok(Action::requeue(context.pause(&key))),
+    }
+}
+
+/// When to try again after an error that no status could tell.
+pub(super) fn error_policy(
+    object: Arc<DynamicObject>,
+    _: &ReconcileError,
+    context: Arc<Context>,
+) -> Action {
+    let key = (object.namespace().unwrap_or_default(), object.name_any());
+    Action::requeue(context.pause(&key))
+}
+
+/// The object as our type; where it doesn't have that shape, its metadata and what is wrong.
+fn parse(object: &DynamicObject) -> (SealedSecret, Option<String>) {
+    let mut sealed = SealedSecret::new("", SealedSecretSpec::default());
+    sealed.metadata = object.metadata.clone();
+    let field = |name: &str| object.data.get(name).cloned().unwrap_or_default();
+    // A status that is not ours to read is overwritten.
+    sealed.status = Option::deserialize(field("status")).ok().flatten();
+    let misfit = match SealedSecretSpec::deserialize(field("spec")) {
+        Ok(spec) => {
+            sealed.spec = spec;
+            None
+        }
+        Err(error) => Some(format!("spec is malformed: {error}")),
+    };
+    (sealed, misfit)
+}
+
+async fn apply(
+    context: &Context,
+    sealed: &Arc<SealedSecret>,
+    may_exist: bool,
+) -> Result<Written, ReconcileError> {
+    let object = || format!("SealedSecret {}/{}", sealed.namespace(), sealed.name());
+    let desired = match context.unsealer.desired(Arc::clone(sealed)).await {
+        Ok(desired) => desired,
+        Err(UnsealerError::Desired(error)) => {
+            let outcome = Outcome::Stalled { reason: error.reason(), message: error.to_string() };
+            return Ok(Written { outcome, step: Step::Unseal, changed: false, version: None });
+        }
+        Err(source) => return Err(ReconcileError::Unsealer { object: object(), source }),
+    };
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), sealed.namespace());
+    let result = |outcome, changed, version| {
+        Ok(Written { outcome, step: Step::Update, changed, version })
+    };
+    let mut look = may_exist;
+    for _ in 0..CONFLICT_TRIES {
+        let existing = if look { api.get_opt(sealed.name()).await } else { Ok(None) };
+        // From here on a conflict means that the picture is old.
+        look = true;
+        let existing = match existing {
+            Ok(existing) => existing,
+            Err(error) => return result(failed(&error), false, None),
+        };
+        let write = match plan(existing.as_ref(), &desired, sealed) {
+            Plan::Create(secret) => api.create(&PostParams::default(), &secret).await,
+            Plan::Replace(secret) => {
+                api.replace(sealed.name(), &PostParams::default(), &secret).await
+            }
+            Plan::UpToDate => {
+                let version = existing.and_then(|secret| secret.metadata.resource_version);
+                return result(Outcome::Synced, false, version);
+            }
+            Plan::Unmanaged => return result(unmanaged(sealed.name()), false, None),
+            Plan::Immutable => return result(immutable(sealed.name()), false, None),
+            Plan::BeingDeleted => return result(being_deleted(sealed.name()), false, None),
+        };
+        match write {
+            Ok(secret) => {
+                return result(Outcome::Synced, true, secret.metadata.resource_version);
+            }
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => return result(failed(&error), false, None),
+        }
+    }
+    let message = format!("failed update: Secret {:?} keeps changing", sealed.name());
+    result(Outcome::Retrying { reason: "Conflict", message }, false, None)
+}
+
+fn unmanaged(name: &str) -> Outcome {
+    Outcome::Stalled {
+        reason: "Unmanaged",
+        message: format!(
+            "failed update: Resource {name:?} already exists and is not managed by SealedSecret"
+        ),
+    }
+}
+
+fn immutable(name: &str) -> Outcome {
+    Outcome::Stalled {
+        reason: "Immutable",
+        message: format!(
+            "failed update: Secret {name:?} is immutable; it can only be deleted and re-created"
+        ),
+    }
+}
+
+fn being_deleted(name: &str) -> Outcome {
+    Outcome::Retrying {
+        reason: "BeingDeleted",
+        message: format!("failed update: Secret {name:?} is being deleted"),
+    }
+}
+
+/// What an error of the API server means: it refused the Secret for good, or not now.
+fn failed(error: &kube::Error) -> Outcome {
+    match error {
+        kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => {
+            Outcome::Stalled { reason: "Rejected", message: status.message.clone() }
+        }
+        kube::Error::Api(status) => {
+            Outcome::Retrying { reason: "UpdateFailed", message: status.message.clone() }
+        }
+        error => Outcome::Retrying { reason: "UpdateFailed", message: crate::describe(error) },
+    }
+}
+
+/// Writes the status as a whole; `update` rather than `patch`, which the reference's RBAC lacks.
+async fn write_status(
+    context: &Context,
+    object: &DynamicObject,
+    status: &SealedSecretStatus,
+) -> Result<(), ReconcileError> {
+    let mut object = object.clone();
+    object.metadata.managed_fields = None;
+    let failed = |source| ReconcileError::Status {
+        object: format!("SealedSecret {}/{}", object.namespace().unwrap_or_default(), object.name_any()),
+        source: Box::new(source),
+    };
+    let value = serde_json::to_value(status).map_err(|error| failed(kube::Error::SerdeError(error)))?;
+    let api: Api<DynamicObject> = Api::namespaced_with(
+        context.client.clone(),
+        &object.namespace().unwrap_or_default(),
+        &api_resource(),
+    );
+    let mut updated = object.clone();
+    match updated.data.as_object_mut() {
+        Some(fields) => drop(fields.insert("status".to_owned(), value)),
+        None => updated.data = serde_json::json!({ "status": value }),
+    }
+    match api.replace_status(&updated.name_any(), &PostParams::default(), &updated).await {
+        Ok(_) => Ok(()),
+        // It is gone, and its status with it.
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(source) => Err(failed(source)),
+    }
+}
+
+fn log((namespace, name): &ObjectKey, written: &Written) {
+    let key = format_args!("{namespace}/{name}");
+    match &written.outcome {
+        Outcome::Synced if written.changed => tracing::info!(%key, "unsealed"),
+        Outcome::Synced => tracing::debug!(%key, "up to date"),
+        Outcome::Stalled { reason, message } | Outcome::Retrying { reason, message } => {
+            tracing::error!(%key, reason, error = message.as_str(), "not unsealed");
+        }
+    }
+}

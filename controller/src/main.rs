@@ -1,0 +1,17 @@
+//! `sealed-secrets-controller`: parse, run, exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use sealed_secrets_controller::args::Args;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    match sealed_secrets_controller::run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", sealed_secrets_controller::describe(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The keyring from a folder of PEM files.
+//!
+//! Each file `*.pem` holds a private key and its certificate, in one file so that a key is there
+//! whole or not at all. The folder must be closed to others. A file that holds no usable key is
+//! reported and skipped; it never stops the others.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rand::RngExt as _;
+use sealed_secrets_core::key_pair::{KeyPair, KeyPairError};
+use sealed_secrets_core::keyring::{KeyEntry, KeyOrder, Keyring};
+use tokio::sync::watch;
+use zeroize::Zeroizing;
+
+use super::atomic_file;
+use super::volume::make_private_folder;
+use crate::args::KeyArgs;
+use crate::keys::{GenerateError, SharedKeyring, generate};
+
+/// Characters of the random part of a key's name: those that the API server uses.
+const NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+/// Why the key folder can't be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyFolderError {
+    /// It can't be made, listed or written.
+    #[error("cannot use key folder {path}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Others may look into it.
+    #[error("key folder {path} has mode {mode:04o}, open to others; run: chmod 700 {path}")]
+    Permissions {
+        /// Which.
+        path: PathBuf,
+        /// Its mode.
+        mode: u32,
+    },
+    /// No key could be made.
+    #[error(transparent)]
+    Generate(#[from] GenerateError),
+}
+
+/// Why a file holds no usable key.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+enum KeyFileError {
+    #[error("cannot read key file {path}")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("key file {path} holds no usable key")]
+    KeyPair {
+        path: PathBuf,
+        #[source]
+        source: KeyPairError,
+    },
+}
+
+/// Keeps the keyring.
+pub(super) struct KeyFolder {
+    path: PathBuf,
+    args: KeyArgs,
+    keyring: watch::Sender<Arc<Keyring>>,
+    /// What was complained about, to say it once.
+    told: BTreeSet<String>,
+}
+
+impl KeyFolder {
+    /// Opens the folder, made with mode 0700 when missing, and reads its keys.
+    pub(super) fn open(
+        path: &Path,
+        args: KeyArgs,
+    ) -> Result<(Self, SharedKeyring), KeyFolderError> {
+        let folder = |source| KeyFolderError::Folder { path: path.to_owned(), source };
+        make_private_folder(path).map_err(folder)?;
+        let full = path.canonicalize().map_err(folder)?;
+        let mode = fs::metadata(&full).map_err(folder)?.permissions().mode() & 0o7777;
+        if mode & 0o077 != 0 {
+            return Err(KeyFolderError::Permissions { path: path.to_owned(), mode });
+        }
+        let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(KeyOrder::CertNotBefore)));
+        let mut keys = Self { path: full, args, keyring, told: BTreeSet::new() };
+        keys.load().map_err(folder)?;
+        Ok((keys, receiver))
+    }
+
+    /// The folder.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a key if there is none.
+    pub(super) async fn ensure_key(&mut self) -> Result<(), KeyFolderError> {
+        if !self.keyring.borrow().is_empty() {
+            return Ok(());
+        }
+        tracing::info!(bits = self.args.key_size.bits(), "no key yet, making one");
+        let pair = generate(&self.args).await?;
+        let folder = |source| KeyFolderError::Folder { path: self.path.clone(), source };
+        let path = self.write(&pair).map_err(folder)?;
+        tracing::info!(
+            file = %path.display(),
+            fingerprint = %pair.fingerprint(),
+            certificate = pair.certificate().to_pem(),
+            "new key written"
+        );
+        let path = self.path.clone();
+        self.load().map_err(|source| KeyFolderError::Folder { path, source })
+    }
+
+    /// Reads the folder again; what can't be read leaves the keyring as it was.
+    pub(super) fn reload(&mut self) {
+        if let Err(error) = self.load() {
+            tracing::error!(folder = %self.path.display(), %error, "cannot read key folder, going on with the keys there were");
+        }
+    }
+
+    fn write(&self, pair: &KeyPair) -> io::Result<PathBuf> {
+        let mut content = pair.private_key().to_pkcs1_pem();
+        content.push_str(&pair.certificate().to_pem());
+        loop {
+            let mut rng = rand::rng();
+            let suffix: String = (0..5)
+                .filter_map(|_| NAME_ALPHABET.get(rng.random_range(0..NAME_ALPHABET.len())))
+                .map(|byte| char::from(*byte))
+                .collect();
+            let path = self.path.join(format!("{}{suffix}.pem", self.args.key_prefix));
+            match atomic_file::create(&path, content.as_bytes(), 0o600) {
+                Ok(()) => return Ok(path),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn load(&mut self) -> io::Result<()> {
+        let mut paths = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+            if !hidden && path.extension().is_some_and(|extension| extension == "pem") {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        let (keyring, errors) =
+            Keyring::from_entries(KeyOrder::CertNotBefore, paths.iter().map(|path| key_entry(path)));
+        let complaints: BTreeSet<String> =
+            errors.iter().map(|error| crate::describe(error)).collect();
+        for complaint in complaints.difference(&self.told) {
+            tracing::warn!(error = complaint, "key skipped");
+        }
+        self.told = complaints;
+        if contents(&keyring) != contents(&self.keyring.borrow()) {
+            for entry in keyring.entries() {
+                tracing::info!(key = entry.name, fingerprint = %entry.pair.fingerprint(), "key in use");
+            }
+            self.keyring.send_replace(Arc::new(keyring));
+        }
+        Ok(())
+    }
+}
+
+fn contents(keyring: &Keyring) -> BTreeSet<(String, String)> {
+    keyring
+        .entries()
+        .map(|entry| (entry.name.clone(), entry.pair.certificate().to_pem()))
+        .collect()
+}
+
+fn key_entry(path: &Path) -> Result<KeyEntry, KeyFileError> {
+    let pem = fs::read(path)
+        .map(Zeroizing::new)
+        .map_err(|source| KeyFileError::Read { path: path.to_owned(), source })?;
+    let pair = KeyPair::from_pem(&pem, &pem)
+        .map_err(|source| KeyFileError::KeyPair { path: path.to_owned(), source })?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    // A file's times change when it is copied or restored; the certificate's don't.
+    Ok(KeyEntry { name, created_at: pair.certificate().not_before(), pair })
+}

@@ -1,0 +1,308 @@
+//! Everything brought to what it should be, once.
+//!
+//! A pass reads all manifests, writes what differs, removes what has no manifest any more, and
+//! writes the status file. Objects that are as they were found or made last time cost a look at
+//! their files and no decryption.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use jiff::Timestamp;
+use sealed_secrets_crds::SealedSecret;
+use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
+use sha2::{Digest as _, Sha256};
+
+use super::manifests::{self, Found, Manifests};
+use super::status_file::{self, Item, Problem, StatusFile};
+use super::volume::{self, ContentDigest, Marker, Volume, VolumeError, content_digest};
+use crate::keys::SharedKeyring;
+use crate::report::{Step, report};
+use crate::status::{Outcome, next_status};
+use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
+
+/// First pause before another try of what failed; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Objects under way at once; RSA has its own bound in [`Unsealer`].
+const CONCURRENCY: usize = 16;
+
+/// Where everything is.
+#[derive(Debug)]
+pub(super) struct Folders {
+    pub(super) manifests: PathBuf,
+    pub(super) out: PathBuf,
+    pub(super) status: PathBuf,
+    pub(super) default_namespace: String,
+}
+
+/// Runs passes and remembers between them what saves work.
+pub(super) struct Pass {
+    folders: Folders,
+    unsealer: Unsealer,
+    keyring: SharedKeyring,
+    status: StatusFile,
+    settled: HashMap<ObjectKey, Settled>,
+    failures: u32,
+    cleared: bool,
+}
+
+/// What an object was made of, and what was made of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Settled {
+    input: [u8; 32],
+    output: ContentDigest,
+}
+
+/// What became of one object.
+struct Done {
+    key: ObjectKey,
+    file: PathBuf,
+    outcome: Outcome,
+    step: Step,
+    written: bool,
+    settled: Option<Settled>,
+}
+
+impl Pass {
+    pub(super) fn new(folders: Folders, unsealer: Unsealer, keyring: SharedKeyring) -> Self {
+        let status = status_file::read(&folders.status);
+        let settled = HashMap::new();
+        Self { folders, unsealer, keyring, status, settled, failures: 0, cleared: false }
+    }
+
+    /// Runs once; returns the pause after which something that failed should be tried again.
+    pub(super) async fn run(&mut self) -> Option<Duration> {
+        if !std::mem::replace(&mut self.cleared, true)
+            && let Err(error) = volume::clear_stages(&self.folders.out)
+        {
+            tracing::warn!(%error, "cannot clear what an earlier run left behind");
+        }
+        let folder = self.folders.manifests.clone();
+        let namespace = self.folders.default_namespace.clone();
+        let read = tokio::task::spawn_blocking(move || manifests::read(&folder, &namespace)).await;
+        let manifests = match read {
+            Ok(Ok(manifests)) => manifests,
+            // A folder that is away for a moment must not take every Secret with it.
+            Ok(Err(error)) => return self.give_up(&error),
+            Err(error) => return self.give_up(&error),
+        };
+        let keyring_id = self.keyring_id();
+        let jobs: Vec<_> = manifests
+            .objects
+            .iter()
+            .map(|(key, places)| self.object(key.clone(), places, keyring_id))
+            .collect();
+        let done: Vec<Done> = futures::stream::iter(jobs).buffered(CONCURRENCY).collect().await;
+        let retry_objects = done.iter().any(|it| matches!(it.outcome, Outcome::Retrying { .. }));
+        let kept = self.remove_gone(&manifests);
+        let retry_status = !self.publish(done, kept, &manifests);
+        self.failures = if retry_objects || retry_status { self.failures + 1 } else { 0 };
+        (self.failures > 0).then(|| FIRST_PAUSE.saturating_mul(1 << self.failures.min(9)))
+    }
+
+    fn give_up(&mut self, error: &dyn std::fmt::Display) -> Option<Duration> {
+        let folder = self.folders.manifests.display();
+        tracing::error!(%folder, %error, "cannot read manifests, leaving everything as it is");
+        let file = self.folders.manifests.clone();
+        let mut status = self.status.clone();
+        status.problems = vec![Problem { file, message: error.to_string() }];
+        self.write_status(status);
+        Some(FIRST_PAUSE)
+    }
+
+    /// Changes when any key does, so that what no key could open is tried with the new one.
+    fn keyring_id(&self) -> [u8; 32] {
+        let keyring = self.keyring.borrow();
+        let fingerprints: BTreeSet<String> =
+            keyring.entries().map(|entry| entry.pair.fingerprint().to_string()).collect();
+        Sha256::digest(fingerprints.into_iter().collect::<Vec<_>>().join(",")).into()
+    }
+
+    /// Brings one object's directory to what it should be.
+    async fn object(&self, key: ObjectKey, places: &[Found], keyring_id: [u8; 32]) -> Done {
+        let file = places.first().map(|found| found.file.clone()).unwrap_or_default();
+        let done = |outcome, step| Done {
+            key: key.clone(),
+            file: file.clone(),
+            outcome,
+            step,
+            written: false,
+            settled: None,
+        };
+        let found = match places {
+            [found] => found,
+            places => return done(duplicate(places), Step::Unseal),
+        };
+        let sealed = match &found.sealed {
+            Ok(sealed) => sealed,
+            Err(message) => {
+                let message = format!("{}: {message}", found.file.display());
+                return done(Outcome::Stalled { reason: "Malformed", message }, Step::Unseal);
+            }
+        };
+        let volume = Volume::new(&self.folders.out, &key.0, &key.1);
+        let input = input_digest(sealed, &found.file, keyring_id);
+        if let Some(settled) = self.settled.get(&key)
+            && settled.input == input
+            && digest_of(&volume).await == Some(settled.output)
+        {
+            let settled = Some(*settled);
+            return Done { settled, ..done(Outcome::Synced, Step::Update) };
+        }
+        let desired = match self.unsealer.desired(Arc::new(sealed.clone())).await {
+            Ok(desired) => desired,
+            Err(UnsealerError::Desired(error)) => {
+                let (reason, message) = (error.reason(), error.to_string());
+                return done(Outcome::Stalled { reason, message }, Step::Unseal);
+            }
+            Err(error) => return done(retrying(&error), Step::Unseal),
+        };
+        let marker = Marker { file: found.file.clone() };
+        let output = content_digest(&desired.data);
+        let write = tokio::task::spawn_blocking(move || volume.write(&desired.data, &marker)).await;
+        match write {
+            Ok(Ok(written)) => {
+                let settled = Some(Settled { input, output });
+                Done { written, settled, ..done(Outcome::Synced, Step::Update) }
+            }
+            Ok(Err(error @ VolumeError::Unmanaged(_))) => {
+                let message = format!("failed update: Resource {error}");
+                done(Outcome::Stalled { reason: "Unmanaged", message }, Step::Update)
+            }
+            Ok(Err(error)) => done(retrying(&error), Step::Update),
+            Err(error) => done(retrying(&error), Step::Update),
+        }
+    }
+
+    /// Removes the Secrets whose SealedSecret is gone. Where a file can't be read, nobody knows
+    /// what it holds, so what came from it stays: those are returned.
+    fn remove_gone(&mut self, manifests: &Manifests) -> Vec<(ObjectKey, PathBuf)> {
+        let mut kept = Vec::new();
+        let volumes = match volume::all(&self.folders.out) {
+            Ok(volumes) => volumes,
+            Err(error) => {
+                tracing::error!(%error, "cannot list what was written");
+                return kept;
+            }
+        };
+        for (key, marker) in volumes {
+            if manifests.objects.contains_key(&key) {
+                continue;
+            }
+            if unreadable(manifests, &marker.file).is_some() {
+                kept.push((key, marker.file));
+                continue;
+            }
+            let log_key = format!("{}/{}", key.0, key.1);
+            match Volume::new(&self.folders.out, &key.0, &key.1).remove() {
+                Ok(()) => tracing::info!(key = log_key, "removed: its SealedSecret is gone"),
+                Err(error) => {
+                    tracing::error!(key = log_key, error = %crate::describe(&error), "cannot remove");
+                }
+            }
+            self.unsealer.forget(&key);
+        }
+        kept
+    }
+
+    /// Tells what became of everything: events as log lines, status as a file. Returns whether
+    /// the status is written.
+    fn publish(
+        &mut self,
+        done: Vec<Done>,
+        kept: Vec<(ObjectKey, PathBuf)>,
+        manifests: &Manifests,
+    ) -> bool {
+        let now = Timestamp::now();
+        let before: HashMap<ObjectKey, SealedSecretStatus> = self
+            .status
+            .items
+            .iter()
+            .map(|item| ((item.namespace.clone(), item.name.clone()), item.status.clone()))
+            .collect();
+        self.settled = done
+            .iter()
+            .filter_map(|done| Some((done.key.clone(), done.settled?)))
+            .collect();
+        let kept = kept.into_iter().map(|(key, file)| {
+            let problem = unreadable(manifests, &file).unwrap_or_default();
+            let message = format!("{}: {problem}", file.display());
+            let outcome = Outcome::Stalled { reason: "Unreadable", message };
+            Done { key, file, outcome, step: Step::Unseal, written: false, settled: None }
+        });
+        let mut items = BTreeMap::new();
+        for done in done.into_iter().chain(kept) {
+            let previous = before.get(&done.key);
+            let (namespace, name) = done.key.clone();
+            if let Some(report) = report(previous, &done.outcome, done.step, done.written) {
+                let key = format!("{namespace}/{name}");
+                if report.warning {
+                    tracing::error!(key, reason = report.reason, "{}", report.message);
+                } else {
+                    tracing::info!(key, reason = report.reason, "{}", report.message);
+                }
+            }
+            let status = next_status(previous, None, &done.outcome, now)
+                .or_else(|| previous.cloned())
+                .unwrap_or_default();
+            items.insert(done.key, Item { namespace, name, file: done.file, status });
+        }
+        let problems: Vec<Problem> = manifests
+            .problems
+            .iter()
+            .map(|(file, message)| Problem { file: file.clone(), message: message.clone() })
+            .collect();
+        for problem in problems.iter().filter(|problem| !self.status.problems.contains(problem)) {
+            tracing::error!(file = %problem.file.display(), error = problem.message, "cannot read manifest");
+        }
+        self.write_status(StatusFile { items: items.into_values().collect(), problems })
+    }
+
+    fn write_status(&mut self, status: StatusFile) -> bool {
+        if status == self.status && self.folders.status.exists() {
+            return true;
+        }
+        let written = status_file::write(&self.folders.status, &status);
+        self.status = status;
+        if let Err(error) = &written {
+            let file = self.folders.status.display();
+            tracing::error!(%file, %error, "cannot write status file");
+        }
+        written.is_ok()
+    }
+}
+
+async fn digest_of(volume: &Volume) -> Option<ContentDigest> {
+    let volume = volume.clone();
+    tokio::task::spawn_blocking(move || volume.digest()).await.ok().flatten()
+}
+
+fn input_digest(sealed: &SealedSecret, file: &Path, keyring_id: [u8; 32]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(keyring_id);
+    digest.update(file.as_os_str().as_encoded_bytes());
+    digest.update([0]);
+    // A SealedSecret is maps of strings and JSON values, which always have a JSON form.
+    digest.update(serde_json::to_vec(sealed).unwrap_or_default());
+    digest.finalize().into()
+}
+
+/// Why a file, or the folder it was in, can't be read.
+fn unreadable<'manifests>(manifests: &'manifests Manifests, file: &Path) -> Option<&'manifests str> {
+    file.ancestors().find_map(|path| manifests.problems.get(path)).map(String::as_str)
+}
+
+fn duplicate(places: &[Found]) -> Outcome {
+    let places: Vec<String> =
+        places.iter().map(|found| format!("{}:{}", found.file.display(), found.line)).collect();
+    Outcome::Stalled {
+        reason: "Duplicate",
+        message: format!("defined more than once: {}; keep one of them", places.join(", ")),
+    }
+}
+
+fn retrying(error: &(dyn std::error::Error + 'static)) -> Outcome {
+    Outcome::Retrying { reason: "UpdateFailed", message: crate::describe(error) }
+}

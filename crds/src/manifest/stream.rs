@@ -1,0 +1,361 @@
+//! Bytes to documents.
+
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use zeroize::Zeroizing;
+
+use super::compose::{ComposeError, compose};
+use super::node::{Key, Node, Position, Value};
+
+/// One document of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Document {
+    /// Its number in the stream, from one; empty documents are not counted.
+    pub number: usize,
+    /// Its content: anything but null or an empty map.
+    pub node: Node,
+}
+
+/// Why a stream couldn't be read; nothing of it should be used then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadError {
+    /// Number of the document in the stream, from one.
+    pub document: usize,
+    /// Where reading failed.
+    pub position: Position,
+    /// What was wrong there, without any of the input's values.
+    pub message: String,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "document {}: {}: {}", self.document, self.position, self.message)
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+/// Reads every document of `input`.
+///
+/// Input is UTF-8, with an optional byte order mark; CRLF ends a line as LF does. Documents that
+/// hold nothing but comments, `null` or `{}` are left out, so the result may be empty.
+///
+/// # Errors
+/// The first document that can't be read, by number, line and column.
+pub fn read(input: &[u8]) -> Result<Vec<Document>, ReadError> {
+    let text = std::str::from_utf8(input).map_err(|error| {
+        let good = input.get(..error.valid_up_to()).unwrap_or_default();
+        let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let position = Position { line, column: good.len() - start + 1 };
+        ReadError { document: 1, position, message: "not UTF-8 text".to_owned() }
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut documents = Vec::new();
+    for chunk in chunks(text) {
+        let number = documents.len() + 1;
+        let chunk = chunk.map_err(|position| ReadError {
+            document: number,
+            position,
+            message: "text behind `---` on the same line; put it on a line of its own".to_owned(),
+        })?;
+        let nodes = read_chunk(&chunk).map_err(|error| ReadError {
+            document: number,
+            position: error.position,
+            message: error.message,
+        })?;
+        for node in nodes {
+            let empty = node.is_null() || node.fields().is_some_and(<[_]>::is_empty);
+            if !empty {
+                documents.push(Document { number: documents.len() + 1, node });
+            }
+        }
+    }
+    Ok(documents)
+}
+
+/// The text between two `---` lines.
+struct Chunk<'input> {
+    text: &'input str,
+    first_line: usize,
+}
+
+/// Splits at lines that are `---`, alone or with a comment. Such a line ends a document wherever
+/// it stands: within one, content is indented or JSON, which has no such line.
+fn chunks(text: &str) -> Vec<Result<Chunk<'_>, Position>> {
+    let mut chunks = Vec::new();
+    let (mut start, mut first_line) = (0, 1);
+    let mut at = 0;
+    for (number, line) in text.split_inclusive('\n').enumerate() {
+        let next = at + line.len();
+        let marker = line.strip_prefix("---").filter(|rest| {
+            rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n'])
+        });
+        if let Some(rest) = marker {
+            chunks.push(Ok(Chunk { text: text.get(start..at).unwrap_or_default(), first_line }));
+            let rest = rest.trim();
+            if !rest.is_empty() && !rest.starts_with('#') {
+                chunks.push(Err(Position { line: number + 1, column: 5 }));
+            }
+            (start, first_line) = (next, number + 2);
+        }
+        at = next;
+    }
+    chunks.push(Ok(Chunk { text: text.get(start..).unwrap_or_default(), first_line }));
+    chunks
+}
+
+fn read_chunk(chunk: &Chunk<'_>) -> Result<Vec<Node>, ComposeError> {
+    let body = chunk.text.trim_start();
+    if !body.starts_with('{') {
+        return compose(chunk.text, chunk.first_line);
+    }
+    let skipped = chunk.text.len() - body.len();
+    let blank = chunk.text.get(..skipped).unwrap_or_default();
+    let first_line = chunk.first_line + blank.matches('\n').count();
+    match read_json(body, first_line) {
+        Ok(nodes) => Ok(nodes),
+        // Text that starts like JSON may be a YAML flow map; if it is neither, the JSON reader
+        // knows better where it went wrong.
+        Err(json_error) => match compose(chunk.text, chunk.first_line) {
+            Ok(nodes) if nodes.len() == 1 => Ok(nodes),
+            _ => Err(json_error),
+        },
+    }
+}
+
+/// JSON objects one after another.
+fn read_json(text: &str, first_line: usize) -> Result<Vec<Node>, ComposeError> {
+    let mut nodes = Vec::new();
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<JsonNode>();
+    let mut at = 0;
+    while let Some(result) = stream.next() {
+        let before = text.get(..at).unwrap_or_default();
+        let lead = text.get(at..).unwrap_or_default();
+        let blank = lead.len() - lead.trim_start().len();
+        let line = first_line
+            + before.matches('\n').count()
+            + lead.get(..blank).unwrap_or_default().matches('\n').count();
+        let JsonNode(mut node) = result.map_err(|error| ComposeError {
+            position: Position {
+                line: first_line + error.line().saturating_sub(1),
+                column: error.column(),
+            },
+            message: json_message(&error).to_owned(),
+        })?;
+        if node.fields().is_none() {
+            return Err(ComposeError {
+                position: Position { line, column: 1 },
+                message: "text after a JSON object".to_owned(),
+            });
+        }
+        place(&mut node, Position { line, column: 1 });
+        nodes.push(node);
+        at = stream.byte_offset();
+    }
+    Ok(nodes)
+}
+
+/// What is wrong, in words that repeat nothing of the input: it may be plaintext.
+fn json_message(error: &serde_json::Error) -> &'static str {
+    match error.classify() {
+        serde_json::error::Category::Eof => "JSON ends too early",
+        _ => "not valid JSON",
+    }
+}
+
+/// serde_json tells no positions, so all of a JSON document stands where it starts.
+fn place(node: &mut Node, position: Position) {
+    node.position = position;
+    match &mut node.value {
+        Value::Sequence(items) => items.iter_mut().for_each(|item| place(item, position)),
+        Value::Mapping(fields) => fields.iter_mut().for_each(|(key, node)| {
+            key.position = position;
+            place(node, position);
+        }),
+        _ => {}
+    }
+}
+
+/// A [`Node`] from any JSON value; serde_json bounds the depth.
+struct JsonNode(Node);
+
+impl<'de> Deserialize<'de> for JsonNode {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = deserializer.deserialize_any(JsonVisitor)?;
+        Ok(JsonNode(Node { value, position: Position::default() }))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for JsonVisitor {
+    type Value = Value;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct JsonVisitor;
+
+impl JsonVisitor {
+    fn number(text: String) -> Value {
+        Value::Number { canonical: text.clone(), text }
+    }
+}
+
+impl<'de> Visitor<'de> for JsonVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(Value::Bool { value, text: value.to_string() })
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(Self::number(value.to_string()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(Self::number(value.to_string()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(Self::number(value.to_string()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(Value::String(Zeroizing::new(value.to_owned())))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(Value::String(Zeroizing::new(value)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(JsonNode(node)) = seq.next_element()? {
+            items.push(node);
+        }
+        Ok(Value::Sequence(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut fields: Vec<(Key, Node)> = Vec::new();
+        let mut index = std::collections::HashMap::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let JsonNode(node) = map.next_value()?;
+            match index.get(&name).and_then(|at: &usize| fields.get_mut(*at)) {
+                Some((_, earlier)) => *earlier = node,
+                None => {
+                    index.insert(name.clone(), fields.len());
+                    fields.push((Key { name, spelled: None, position: Position::default() }, node));
+                }
+            }
+        }
+        Ok(Value::Mapping(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(input: &str) -> Vec<String> {
+        read(input.as_bytes())
+            .unwrap()
+            .iter()
+            .map(|document| document.node.field("a").unwrap().as_wanted_string().unwrap().to_owned())
+            .collect()
+    }
+
+    fn failure(input: &str) -> ReadError {
+        read(input.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn streams_of_json_and_yaml_mix() {
+        assert_eq!(names("{\"a\":\"1\"}{\"a\":\"2\"}\n{\"a\":\"3\"}"), ["1", "2", "3"]);
+        assert_eq!(names("a: 1\n---\na: 2\n--- # note\n{\"a\": \"3\"}\n---\na: 4\n"), ["1", "2", "3", "4"]);
+        assert_eq!(names("\u{feff}---\r\na: 1\r\n---\r\na: 2\r\n"), ["1", "2"]);
+        assert_eq!(names("{a: 1}"), ["1"]);
+        assert_eq!(names("a: 1\n...\n---\na: 2"), ["1", "2"]);
+    }
+
+    #[test]
+    fn empty_documents_are_left_out() {
+        for input in ["", "---\n---\n", "# only a comment\n", "null\n", "{}", "---\n{}\n---\nnull\n", "~"] {
+            assert_eq!(read(input.as_bytes()).unwrap(), [], "{input:?}");
+        }
+    }
+
+    #[test]
+    fn unreadable_documents_are_errors_that_name_the_document() {
+        for (input, document, line) in [
+            ("a: 1\n---\na: [\n---\na: 3\n", 2, 3),
+            ("a: 1\n---\n\ta: 2\n", 2, 3),
+            ("{\"a\":\"1\"} x", 1, 1),
+            ("{\"a\":\"1\"}\n{\"a\":\n", 2, 2),
+            ("a: 1\n--- a: 2\n", 2, 2),
+            ("a: *nowhere\n", 1, 1),
+        ] {
+            let error = failure(input);
+            assert_eq!(error.position.line, line, "{input:?}: {error}");
+            assert!(error.document <= document, "{input:?}: {error}");
+        }
+        assert_eq!(read(b"a: 1\nb: \xff\n").unwrap_err().position.line, 2);
+    }
+
+    #[test]
+    fn the_last_of_duplicate_keys_wins_and_merge_keys_work() {
+        assert_eq!(names("a: 1\na: 2\n"), ["2"]);
+        assert_eq!(names("{\"a\":\"1\",\"a\":\"2\"}"), ["2"]);
+        assert_eq!(names("x: &x {a: 1, b: 2}\n<<: *x\n"), ["1"]);
+        assert_eq!(names("x: &x {a: 1}\n<<: *x\na: own\n"), ["own"]);
+        assert_eq!(names("<<: [{a: 1}, {a: 2}]\n"), ["1"]);
+    }
+
+    #[test]
+    fn tags_are_honoured() {
+        assert_eq!(names("a: !!str 0777\n"), ["0777"]);
+        assert_eq!(names("a: !!binary aGk=\n"), ["hi"]);
+        assert_eq!(names("a: ! on\n"), ["on"]);
+    }
+
+    #[test]
+    fn aliases_cannot_multiply_without_bound() {
+        let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for level in 1..12 {
+            let item = format!("*a{}", level - 1);
+            bomb += &format!("a{level}: &a{level} [{}]\n", [item.as_str(); 10].join(", "));
+        }
+        assert!(failure(&bomb).message.contains("too large"));
+        let mut tower = "a0: &a0 [x]\n".to_owned();
+        for level in 1..400 {
+            tower += &format!("a{level}: &a{level} [*a{}]\n", level - 1);
+        }
+        assert!(failure(&tower).message.contains("too deeply"));
+        let deep = "[".repeat(100_000);
+        failure(&format!("a: {deep}"));
+        failure(&format!("{{\"a\": {deep}"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn reading_never_panics(input in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            let _ = read(&input);
+        }
+
+        #[test]
+        fn reading_yamlish_text_never_panics(input in "[-:{}\\[\\]&*!|>'\"# \n\ta-c0-9~<]{0,120}") {
+            let _ = read(input.as_bytes());
+        }
+    }
+}
