@@ -33,8 +33,9 @@ pub struct Context {
 /// What all tests of a process have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) folder: PathBuf,
-    pub(crate) control_plane: OnceCell<Arc<ControlPlane>>,
+    folder: PathBuf,
+    attempts: AtomicUsize,
+    control_plane: OnceCell<Arc<ControlPlane>>,
 }
 
 /// A test uses what it hasn't said it needs.
@@ -58,6 +59,20 @@ pub enum ContextError {
     /// It can't be started.
     #[error("cannot start a control plane")]
     ControlPlane(#[from] ControlPlaneError),
+}
+
+impl Shared {
+    pub(crate) fn new(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            attempts: AtomicUsize::new(0),
+            control_plane: OnceCell::new(),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
 }
 
 impl Context {
@@ -119,7 +134,9 @@ impl Context {
     pub async fn shared_control_plane(&self) -> Result<Arc<ControlPlane>, ContextError> {
         let assets = self.assets()?;
         let start = async || {
-            let folder = self.shared.folder.join("control-plane");
+            // A failed attempt has left files behind.
+            let attempt = self.shared.attempts.fetch_add(1, Ordering::Relaxed) + 1;
+            let folder = self.shared.folder.join(format!("control-plane-{attempt}"));
             let plane = ControlPlane::start(assets, &folder, &Options::default()).await?;
             Ok::<_, ContextError>(Arc::new(plane))
         };

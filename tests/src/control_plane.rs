@@ -1,6 +1,8 @@
 //! A Kubernetes control plane of real processes: etcd, the API server, and the controllers that
 //! collect garbage, finish namespaces and make service accounts.
 
+mod servers;
+
 use std::{
     fmt, fs, io,
     net::Ipv4Addr,
@@ -15,16 +17,10 @@ use crate::{
     certificates::{Certificates, CertificatesError},
     eventually::{DEADLINE, NotInTime, eventually},
     kubeconfig::{self, Cluster, KubeconfigError, User},
-    logs,
     netns::{self, NetnsError},
     process::{Process, ProcessError, Program},
 };
-
-const API_SERVER_PORT: u16 = 6443;
-
-/// Controllers that a control plane without nodes has a use for.
-const CONTROLLERS: &str = "--controllers=garbage-collector-controller,namespace-controller,\
-                           serviceaccount-controller,serviceaccount-token-controller";
+use servers::{API_SERVER_PORT, Audit};
 
 /// What a control plane can do beyond the ordinary.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +28,15 @@ const CONTROLLERS: &str = "--controllers=garbage-collector-controller,namespace-
 pub struct Options {
     /// Record every request, for [`ControlPlane::audit_events`].
     pub audit: bool,
+}
+
+impl Options {
+    /// With [`Self::audit`].
+    #[must_use]
+    pub fn audited(mut self) -> Self {
+        self.audit = true;
+        self
+    }
 }
 
 /// A running control plane; its processes end when it is dropped.
@@ -114,8 +119,7 @@ impl ControlPlane {
     /// Starts a control plane that keeps everything in `folder`, and waits until it is ready.
     ///
     /// # Errors
-    /// Fails when a server doesn't start, or doesn't get ready in time; the message then has the
-    /// last lines of every log.
+    /// Fails when a server doesn't start, or doesn't get ready in time.
     pub async fn start(
         assets: &Assets,
         folder: &Path,
@@ -138,8 +142,16 @@ impl ControlPlane {
         )?;
 
         let audit_log = options.audit.then(|| folder.join("audit.jsonl"));
-        let etcd = etcd(assets, address, folder).start("etcd", folder)?;
-        let program = api_server(assets, address, &certificates, audit_log.as_deref(), folder)?;
+        let policy = folder.join("audit-policy.json");
+        if audit_log.is_some() {
+            fs::write(&policy, audit_policy().to_string()).map_err(file(&policy))?;
+        }
+        let audit = audit_log.as_ref().map(|log| Audit {
+            policy: &policy,
+            log,
+        });
+        let program = servers::api_server(assets, address, &certificates, audit.as_ref());
+        let etcd = servers::etcd(assets, address, &folder.join("etcd")).start("etcd", folder)?;
         let mut plane = Self {
             address,
             folder: folder.to_owned(),
@@ -256,6 +268,7 @@ impl ControlPlane {
             self.api_server.running = Some(process);
         }
         let client = self.client.clone();
+        let folder = &self.folder;
         let (etcd, running) = (&mut self.etcd, &mut self.api_server.running);
         let mut died = None;
         let ready = eventually(
@@ -276,7 +289,7 @@ impl ControlPlane {
                 let request = http::Request::get("/readyz").body(Vec::new())?;
                 Ok((client.request_text(request).await? == "ok").then_some(()))
             },
-            async || logs::tails(&self.folder),
+            async || logs_in(folder),
         );
         ready.await.map_err(Box::new)?;
         match died {
@@ -307,22 +320,12 @@ impl ControlPlane {
     }
 
     fn start_controller_manager(&mut self) -> Result<(), ControlPlaneError> {
-        let Some(path) = &self.assets.kube_controller_manager else {
-            return Ok(());
-        };
-        let program = Program::new(path)
-            .arg(CONTROLLERS)
-            .arg(flag("kubeconfig", self.kubeconfig.display()))
-            .arg(flag("root-ca-file", self.certificates.ca.display()))
-            .arg(flag(
-                "service-account-private-key-file",
-                self.certificates.service_account_key.display(),
-            ))
-            // Nobody asks it anything, and there is only one.
-            .args(["--secure-port=0", "--leader-elect=false"])
-            .args(["--kube-api-qps=200", "--kube-api-burst=400"]);
-        let process = program.start("kube-controller-manager", &self.folder)?;
-        self.controller_manager = Some(process);
+        let program =
+            servers::controller_manager(&self.assets, &self.kubeconfig, &self.certificates);
+        if let Some(program) = program {
+            let process = program.start("kube-controller-manager", &self.folder)?;
+            self.controller_manager = Some(process);
+        }
         Ok(())
     }
 
@@ -334,11 +337,12 @@ impl ControlPlane {
             return Ok(());
         }
         let accounts = kube::Api::<ServiceAccount>::namespaced(self.client(), "default");
+        let folder = &self.folder;
         let made = eventually(
             "the default service account",
             DEADLINE,
             async || Ok(accounts.get_opt("default").await?),
-            async || logs::tails(&self.folder),
+            async || logs_in(folder),
         );
         made.await.map_err(Box::new)?;
         Ok(())
@@ -374,77 +378,18 @@ pub async fn client(kubeconfig: &Path) -> Result<Client, ControlPlaneError> {
     })
 }
 
-fn etcd(assets: &Assets, address: Ipv4Addr, folder: &Path) -> Program {
-    let (clients, peers) = (
-        format!("http://{address}:2379"),
-        format!("http://{address}:2380"),
-    );
-    Program::new(&assets.etcd)
-        .arg(flag("data-dir", folder.join("etcd").display()))
-        .arg(flag("listen-client-urls", &clients))
-        .arg(flag("advertise-client-urls", &clients))
-        .arg(flag("listen-peer-urls", &peers))
-        .arg(flag("initial-advertise-peer-urls", &peers))
-        .arg(flag("initial-cluster", format_args!("default={peers}")))
-        // The data is thrown away with the test; waiting for the disk is most of the time.
-        .args(["--unsafe-no-fsync", "--log-level=warn"])
+/// The state of servers that don't get ready. The runner prints the logs of a failed test.
+fn logs_in(folder: &Path) -> String {
+    format!("see the logs in {}", folder.display())
 }
 
-fn api_server(
-    assets: &Assets,
-    address: Ipv4Addr,
-    certificates: &Certificates,
-    audit_log: Option<&Path>,
-    folder: &Path,
-) -> Result<Program, ControlPlaneError> {
-    let mut program = Program::new(&assets.kube_apiserver)
-        .arg(flag("etcd-servers", format_args!("http://{address}:2379")))
-        .arg(flag("bind-address", address))
-        .arg(flag("advertise-address", address))
-        .arg(flag("secure-port", API_SERVER_PORT))
-        .arg(flag(
-            "tls-cert-file",
-            certificates.server.certificate.display(),
-        ))
-        .arg(flag(
-            "tls-private-key-file",
-            certificates.server.key.display(),
-        ))
-        .arg(flag("client-ca-file", certificates.ca.display()))
-        .arg(flag(
-            "service-account-key-file",
-            certificates.service_account_public_key.display(),
-        ))
-        .arg(flag(
-            "service-account-signing-key-file",
-            certificates.service_account_key.display(),
-        ))
-        .args([
-            "--authorization-mode=RBAC",
-            "--service-account-issuer=https://kubernetes.default.svc",
-            "--service-cluster-ip-range=10.96.0.0/16",
-            // It would refuse Pods until their namespace has a service account; ours only exist to
-            // have an address.
-            "--disable-admission-plugins=ServiceAccount",
-        ]);
-    if let Some(log) = audit_log {
-        let policy = folder.join("audit-policy.json");
-        let rules = json!({
-            "apiVersion": "audit.k8s.io/v1",
-            "kind": "Policy",
-            "omitStages": ["RequestReceived"],
-            "rules": [{ "level": "Metadata" }],
-        });
-        fs::write(&policy, rules.to_string()).map_err(file(&policy))?;
-        program = program
-            .arg(flag("audit-policy-file", policy.display()))
-            .arg(flag("audit-log-path", log.display()));
-    }
-    Ok(program)
-}
-
-fn flag(name: &str, value: impl fmt::Display) -> String {
-    format!("--{name}={value}")
+fn audit_policy() -> Value {
+    json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{ "level": "Metadata" }],
+    })
 }
 
 fn file(path: &Path) -> impl FnOnce(io::Error) -> ControlPlaneError {

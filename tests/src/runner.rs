@@ -29,7 +29,7 @@ use std::{
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tempfile::TempDir;
-use tokio::{runtime::Runtime, sync::OnceCell};
+use tokio::runtime::Runtime;
 
 use crate::{
     TestError, TestResult,
@@ -170,10 +170,7 @@ fn begin(needs: &BTreeSet<Need>) -> Result<Session, TestError> {
     let shared = folder.path().join("shared");
     std::fs::create_dir(&shared)?;
     Ok(Session {
-        shared: Arc::new(Shared {
-            folder: shared,
-            control_plane: OnceCell::new(),
-        }),
+        shared: Arc::new(Shared::new(shared)),
         runtime: tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()?,
@@ -220,7 +217,7 @@ impl Session {
 
     /// The logs of the test's own processes, and of the shared ones where there are any.
     fn logs(&self, folder: &Path) -> String {
-        let (own, shared) = (logs::tails(folder), logs::tails(&self.shared.folder));
+        let (own, shared) = (logs::tails(folder), logs::tails(self.shared.folder()));
         let mut text = String::new();
         for (title, logs) in [
             ("logs of this test", own),

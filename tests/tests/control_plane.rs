@@ -269,8 +269,7 @@ async fn control_planes_at_once_do_not_collide(context: Context) -> TestResult {
 }
 
 async fn audit_log_tells_who_did_what(context: Context) -> TestResult {
-    let mut options = Options::default();
-    options.audit = true;
+    let options = Options::default().audited();
     let control_plane = context.control_plane_with(&options).await?;
     let identity = new_account(&control_plane, "watched").await?;
     let maps = Api::<ConfigMap>::namespaced(identity.client().await?, "default");
