@@ -16,9 +16,23 @@
 
 mod environment;
 mod error;
+mod exec;
+mod fault;
+mod fmt;
+mod go;
+mod json;
 mod limits;
+mod meter;
+mod regexp;
+mod sprig;
+mod stack;
+mod syntax;
+mod time;
+mod value;
 
 use std::collections::BTreeMap;
+
+use value::{Map, MapKind, Value};
 
 pub use environment::Environment;
 pub use error::{Error, ErrorKind};
@@ -47,9 +61,19 @@ pub fn render_with(
     environment: &mut Environment,
     limits: &Limits,
 ) -> Result<Vec<u8>, Error> {
-    let _ = (values, environment, limits);
-    if template.contains("{{") {
-        return Err(Error::new(ErrorKind::Syntax, name, (1, 0), None, "actions are not rendered yet"));
+    if template.len() > limits.template {
+        return Err(Error::new(ErrorKind::Limit, name, (1, 0), None, "the template is too long"));
     }
-    Ok(template.as_bytes().to_vec())
+    let _scope = meter::Scope::begin();
+    let text = template.as_bytes();
+    let tree = syntax::parser::parse(name.as_bytes(), template, &sprig::find).map_err(|problem| {
+        Error::new(problem.kind, name, exec::place(text, problem.pos), None, problem.what)
+    })?;
+    let data = Map::from_entries(
+        MapKind::Str,
+        values.iter().map(|(key, value)| (key.as_str().into(), Value::str(value.clone()))),
+    );
+    let result = exec::execute(name, text, &tree, Value::Map(data), environment, limits);
+    value::break_cycles();
+    result
 }

@@ -1,0 +1,7 @@
+//! Pieces of Go's standard library whose exact behaviour a template can see.
+
+pub(crate) mod base;
+pub(crate) mod float;
+pub(crate) mod number;
+pub(crate) mod quote;
+pub(crate) mod runes;

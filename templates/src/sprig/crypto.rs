@@ -1,0 +1,3 @@
+//! To come.
+use crate::exec::Function;
+pub(super) const FUNCTIONS: &[Function] = &[];
