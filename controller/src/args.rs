@@ -27,10 +27,16 @@ pub struct Args {
     #[command(subcommand)]
     pub command: Option<Command>,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "a flattened group would take its doc as the help of a flag")]
+    #[allow(
+        missing_docs,
+        reason = "a flattened group would take its doc as the help of a flag"
+    )]
     pub cluster: ClusterArgs,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "a flattened group would take its doc as the help of a flag")]
+    #[allow(
+        missing_docs,
+        reason = "a flattened group would take its doc as the help of a flag"
+    )]
     pub logging: LoggingArgs,
     /// Print version.
     #[arg(long, action = ArgAction::Version)]
@@ -60,7 +66,10 @@ pub struct ClusterArgs {
     #[arg(long, default_value_t = true, env = "SEALED_SECRETS_ACCEPT_DEPRECATED_V1_DATA", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = parse_bool, value_name = "BOOL")]
     pub accept_deprecated_v1_data: bool,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "a flattened group would take its doc as the help of a flag")]
+    #[allow(
+        missing_docs,
+        reason = "a flattened group would take its doc as the help of a flag"
+    )]
     pub keys: KeyArgs,
 }
 
@@ -77,7 +86,13 @@ pub struct KeyArgs {
     #[arg(long, default_value = "87600h0m0s", env = "SEALED_SECRETS_KEY_TTL", value_parser = go_duration::parse, value_name = "DURATION")]
     pub key_ttl: Duration,
     /// Common name in the certificates of new keys.
-    #[arg(long, default_value = "", env = "SEALED_SECRETS_MY_CN", hide_default_value = true, value_name = "NAME")]
+    #[arg(
+        long,
+        default_value = "",
+        env = "SEALED_SECRETS_MY_CN",
+        hide_default_value = true,
+        value_name = "NAME"
+    )]
     pub my_cn: String,
 }
 
@@ -94,10 +109,20 @@ pub struct StandaloneArgs {
     #[arg(long, env = "SEALED_SECRETS_OUT", value_name = "DIR")]
     pub out: PathBuf,
     /// File that tells the status of every SealedSecret.
-    #[arg(long, env = "SEALED_SECRETS_STATUS_FILE", value_name = "FILE", help = "File that tells the status of every SealedSecret [default: OUT/status.json]")]
+    #[arg(
+        long,
+        env = "SEALED_SECRETS_STATUS_FILE",
+        value_name = "FILE",
+        help = "File that tells the status of every SealedSecret [default: OUT/status.json]"
+    )]
     pub status_file: Option<PathBuf>,
     /// Namespace of manifests that name none.
-    #[arg(long, default_value = "default", env = "SEALED_SECRETS_DEFAULT_NAMESPACE", value_name = "NAMESPACE")]
+    #[arg(
+        long,
+        default_value = "default",
+        env = "SEALED_SECRETS_DEFAULT_NAMESPACE",
+        value_name = "NAMESPACE"
+    )]
     pub default_namespace: String,
     /// Address of the HTTP server.
     #[arg(long, default_value = "127.0.0.1:8080", env = "SEALED_SECRETS_LISTEN_ADDR", value_parser = parse_addr, value_name = "ADDR")]
@@ -106,7 +131,10 @@ pub struct StandaloneArgs {
     #[arg(long, default_value_t = true, env = "SEALED_SECRETS_ACCEPT_DEPRECATED_V1_DATA", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = parse_bool, value_name = "BOOL")]
     pub accept_deprecated_v1_data: bool,
     #[command(flatten)]
-    #[allow(missing_docs, reason = "a flattened group would take its doc as the help of a flag")]
+    #[allow(
+        missing_docs,
+        reason = "a flattened group would take its doc as the help of a flag"
+    )]
     pub new_keys: KeyArgs,
 }
 
@@ -114,10 +142,23 @@ pub struct StandaloneArgs {
 #[derive(Clone, Debug, ClapArgs)]
 pub struct LoggingArgs {
     /// Least level that is logged.
-    #[arg(long, global = true, default_value = "INFO", env = "SEALED_SECRETS_LOG_LEVEL", ignore_case = true, value_name = "LEVEL")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "INFO",
+        env = "SEALED_SECRETS_LOG_LEVEL",
+        ignore_case = true,
+        value_name = "LEVEL"
+    )]
     pub log_level: LogLevel,
     /// Form of log lines.
-    #[arg(long, global = true, default_value = "text", env = "SEALED_SECRETS_LOG_FORMAT", value_name = "FORMAT")]
+    #[arg(
+        long,
+        global = true,
+        default_value = "text",
+        env = "SEALED_SECRETS_LOG_FORMAT",
+        value_name = "FORMAT"
+    )]
     pub log_format: LogFormat,
     /// Log information to stdout; warnings and errors always go to stderr.
     #[arg(long, global = true, default_value_t = true, env = "SEALED_SECRETS_LOG_INFO_STDOUT", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = parse_bool, value_name = "BOOL")]
@@ -171,7 +212,8 @@ fn parse_addr(text: &str) -> Result<SocketAddr, String> {
         Some(port) => format!("[::]:{port}"),
         None => text.replace("localhost:", "127.0.0.1:"),
     };
-    full.parse().map_err(|_| format!("invalid address {text:?}: write it like :8080 or 127.0.0.1:8080"))
+    full.parse()
+        .map_err(|_| format!("invalid address {text:?}: write it like :8080 or 127.0.0.1:8080"))
 }
 
 /// The spellings that Go's `strconv.ParseBool` takes.
@@ -184,7 +226,9 @@ fn parse_bool(text: &str) -> Result<bool, String> {
 }
 
 fn parse_key_size(text: &str) -> Result<KeySize, String> {
-    let bits: u32 = text.parse().map_err(|_| format!("invalid key size {text:?}"))?;
+    let bits: u32 = text
+        .parse()
+        .map_err(|_| format!("invalid key size {text:?}"))?;
     KeySize::try_from(bits).map_err(|error| error.to_string())
 }
 
@@ -211,7 +255,8 @@ mod tests {
 
     #[test]
     fn booleans_take_a_value_only_with_an_equals_sign() {
-        let args = Args::try_parse_from(["c", "--update-status=false", "--all-namespaces"]).unwrap();
+        let args =
+            Args::try_parse_from(["c", "--update-status=false", "--all-namespaces"]).unwrap();
         assert!(!args.cluster.update_status);
         assert!(args.cluster.all_namespaces);
     }
@@ -219,13 +264,21 @@ mod tests {
     #[test]
     fn a_port_alone_listens_everywhere() {
         assert_eq!(parse_addr(":8080").unwrap().to_string(), "[::]:8080");
-        assert_eq!(parse_addr("10.1.2.3:80").unwrap().to_string(), "10.1.2.3:80");
+        assert_eq!(
+            parse_addr("10.1.2.3:80").unwrap().to_string(),
+            "10.1.2.3:80"
+        );
         assert!(parse_addr("nonsense").is_err());
     }
 
     #[test]
     fn wrong_values_are_refused() {
-        for args in [["c", "--key-size=1024"], ["c", "--key-ttl=ten years"], ["c", "--key-prefix=Bad_"], ["c", "--nope"]] {
+        for args in [
+            ["c", "--key-size=1024"],
+            ["c", "--key-ttl=ten years"],
+            ["c", "--key-prefix=Bad_"],
+            ["c", "--nope"],
+        ] {
             assert!(Args::try_parse_from(args).is_err(), "{args:?}");
         }
     }

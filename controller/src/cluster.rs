@@ -56,7 +56,10 @@ pub enum ClusterError {
 /// # Errors
 /// What kept it from starting.
 pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting sealed-secrets-controller");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        "starting sealed-secrets-controller"
+    );
     let stop = shutdown::on_signal().map_err(ClusterError::Signals)?;
     let connection = connect::connect().await?;
     tracing::info!(namespace = connection.namespace, "connected");
@@ -79,7 +82,13 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
     let namespace = (!args.all_namespaces).then_some(connection.namespace.as_str());
     let (triggers, touched) = mpsc::channel(1024);
     let (all, resync) = mpsc::channel(1);
-    let secrets = secrets::watch(client.clone(), namespace, triggers, all.clone(), stop.clone());
+    let secrets = secrets::watch(
+        client.clone(),
+        namespace,
+        triggers,
+        all.clone(),
+        stop.clone(),
+    );
     tokio::spawn(resync_on_new_keys(keyring.clone(), all));
 
     let resource = reconcile::api_resource();
@@ -87,7 +96,9 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),
     };
-    let options = Options { accept_deprecated_v1_data: args.accept_deprecated_v1_data };
+    let options = Options {
+        accept_deprecated_v1_data: args.accept_deprecated_v1_data,
+    };
     let context = Arc::new(reconcile::Context::new(
         client,
         secrets.clone(),

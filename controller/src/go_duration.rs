@@ -25,10 +25,13 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
     }
     let mut total = Duration::ZERO;
     while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(error)?;
+        let end = rest
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .ok_or_else(error)?;
         let (number, after) = rest.split_at(end);
-        let unit_end =
-            after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let unit_end = after
+            .find(|c: char| c.is_ascii_digit() || c == '.')
+            .unwrap_or(after.len());
         let (unit, after) = after.split_at(unit_end);
         let nanoseconds: u64 = match unit {
             "ns" => 1,
@@ -43,7 +46,11 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
         if whole.is_empty() && fraction.is_empty() {
             return Err(error());
         }
-        let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| error())? };
+        let whole: u64 = if whole.is_empty() {
+            0
+        } else {
+            whole.parse().map_err(|_| error())?
+        };
         let mut part = u128::from(whole) * u128::from(nanoseconds);
         let mut scale = u128::from(nanoseconds);
         for digit in fraction.chars() {
@@ -51,7 +58,9 @@ pub fn parse(text: &str) -> Result<Duration, DurationError> {
             part += u128::from(digit.to_digit(10).ok_or_else(error)?) * scale;
         }
         let part = u64::try_from(part).map_err(|_| error())?;
-        total = total.checked_add(Duration::from_nanos(part)).ok_or_else(error)?;
+        total = total
+            .checked_add(Duration::from_nanos(part))
+            .ok_or_else(error)?;
         rest = after;
     }
     Ok(total)
@@ -79,7 +88,19 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for text in ["", "5", "h", "1d", "-1h", "1h-5m", "1 h", ".s", "1..5s", "99999999999999h", "1h5"] {
+        for text in [
+            "",
+            "5",
+            "h",
+            "1d",
+            "-1h",
+            "1h-5m",
+            "1 h",
+            ".s",
+            "1..5s",
+            "99999999999999h",
+            "1h5",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

@@ -23,12 +23,19 @@ pub fn router(keyring: SharedKeyring) -> Router {
 
 /// Alive, whatever the state of the API server.
 async fn healthz() -> Response {
-    text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n".to_owned())
+    text(
+        StatusCode::OK,
+        "text/plain; charset=utf-8",
+        "ok\n".to_owned(),
+    )
 }
 
 /// The newest key's certificate: exactly one PEM block.
 async fn certificate(State(keyring): State<SharedKeyring>) -> Response {
-    let pem = keyring.borrow().newest().map(|entry| entry.pair.certificate().to_pem());
+    let pem = keyring
+        .borrow()
+        .newest()
+        .map(|entry| entry.pair.certificate().to_pem());
     match pem {
         Some(pem) => text(StatusCode::OK, "application/x-pem-file", pem),
         None => text(
@@ -40,9 +47,18 @@ async fn certificate(State(keyring): State<SharedKeyring>) -> Response {
 }
 
 async fn not_found() -> Response {
-    text(StatusCode::NOT_FOUND, "text/plain; charset=utf-8", "404 page not found\n".to_owned())
+    text(
+        StatusCode::NOT_FOUND,
+        "text/plain; charset=utf-8",
+        "404 page not found\n".to_owned(),
+    )
 }
 
 fn text(status: StatusCode, content_type: &'static str, body: String) -> Response {
-    (status, [(header::CONTENT_TYPE, HeaderValue::from_static(content_type))], body).into_response()
+    (
+        status,
+        [(header::CONTENT_TYPE, HeaderValue::from_static(content_type))],
+        body,
+    )
+        .into_response()
 }

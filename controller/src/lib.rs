@@ -26,7 +26,9 @@ use args::{Args, Command};
 /// What kept it from starting, or from going on.
 pub fn run(args: Args) -> Result<(), Box<dyn Error + Send + Sync>> {
     logging::init(&args.logging);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
     let result = runtime.block_on(async {
         match args.command {
             None => cluster::run(args.cluster).await.map_err(Into::into),

@@ -15,8 +15,13 @@ pub fn init(args: &LoggingArgs) {
     let filter = EnvFilter::new(format!(
         "{level},hyper=warn,hyper_util=warn,tower=warn,kube=warn,rustls=warn,h2=warn"
     ));
-    let writer = Streams { info_to_stdout: args.log_info_stdout };
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_target(false);
+    let writer = Streams {
+        info_to_stdout: args.log_info_stdout,
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(writer)
+        .with_target(false);
     match args.log_format {
         LogFormat::Text => builder.with_ansi(false).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),

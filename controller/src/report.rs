@@ -40,8 +40,12 @@ pub fn report(
     step: Step,
     secret_written: bool,
 ) -> Option<Report> {
-    let synced_before = previous
-        .and_then(|status| status.conditions.iter().find(|condition| condition.type_ == "Synced"));
+    let synced_before = previous.and_then(|status| {
+        status
+            .conditions
+            .iter()
+            .find(|condition| condition.type_ == "Synced")
+    });
     match outcome {
         Outcome::Synced => {
             let was_synced = synced_before.is_some_and(|condition| condition.status == "True");
@@ -78,15 +82,24 @@ mod tests {
     use jiff::Timestamp;
 
     fn failed(message: &str) -> Outcome {
-        Outcome::Stalled { reason: "UnsealFailed", message: message.to_owned() }
+        Outcome::Stalled {
+            reason: "UnsealFailed",
+            message: message.to_owned(),
+        }
     }
 
     #[test]
     fn nothing_new_is_not_reported() {
         let synced = next_status(None, Some(1), &Outcome::Synced, Timestamp::UNIX_EPOCH);
-        assert_eq!(report(synced.as_ref(), &Outcome::Synced, Step::Update, false), None);
+        assert_eq!(
+            report(synced.as_ref(), &Outcome::Synced, Step::Update, false),
+            None
+        );
         let broken = next_status(None, Some(1), &failed("x"), Timestamp::UNIX_EPOCH);
-        assert_eq!(report(broken.as_ref(), &failed("x"), Step::Unseal, false), None);
+        assert_eq!(
+            report(broken.as_ref(), &failed("x"), Step::Unseal, false),
+            None
+        );
     }
 
     #[test]
@@ -96,6 +109,9 @@ mod tests {
         assert_eq!(written.reason, UNSEALED);
         let broken = next_status(None, Some(1), &failed("x"), Timestamp::UNIX_EPOCH);
         let report = report(broken.as_ref(), &failed("y"), Step::Unseal, false).unwrap();
-        assert_eq!((report.reason, report.message.as_str()), (ERR_UNSEAL_FAILED, "Failed to unseal: y"));
+        assert_eq!(
+            (report.reason, report.message.as_str()),
+            (ERR_UNSEAL_FAILED, "Failed to unseal: y")
+        );
     }
 }

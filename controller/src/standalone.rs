@@ -70,7 +70,10 @@ pub enum StandaloneError {
 /// # Errors
 /// What kept it from starting.
 pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "starting sealed-secrets-controller standalone");
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        "starting sealed-secrets-controller standalone"
+    );
     let stop = shutdown::on_signal().map_err(StandaloneError::Signals)?;
     let manifests = existing(&args.manifests)?;
     let out = made(&args.out)?;
@@ -86,7 +89,11 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
         }
         Ok(())
     };
-    apart(&out, &manifests, "its files would be taken for manifests, or committed")?;
+    apart(
+        &out,
+        &manifests,
+        "its files would be taken for manifests, or committed",
+    )?;
     apart(keys.path(), &manifests, "keys would be committed")?;
     apart(keys.path(), &out, "whoever reads Secrets would read keys")?;
 
@@ -103,14 +110,20 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
         () = stop.cancelled() => return Ok(()),
         ready = keys.ensure_key() => ready?,
     }
-    let options = Options { accept_deprecated_v1_data: args.accept_deprecated_v1_data };
+    let options = Options {
+        accept_deprecated_v1_data: args.accept_deprecated_v1_data,
+    };
     let status_path = args.status_file.unwrap_or_else(|| out.join("status.json"));
-    let mut pass = pass::Pass::new(pass::Folders {
-        manifests: args.manifests,
-        out,
-        status: status_path,
-        default_namespace: args.default_namespace,
-    }, Unsealer::new(keyring.clone(), options), keyring);
+    let mut pass = pass::Pass::new(
+        pass::Folders {
+            manifests: args.manifests,
+            out,
+            status: status_path,
+            default_namespace: args.default_namespace,
+        },
+        Unsealer::new(keyring.clone(), options),
+        keyring,
+    );
     let mut first = true;
     loop {
         // A pass is never cut short by a signal: it is quick, and its writes are wanted whole.
@@ -129,15 +142,20 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
 }
 
 fn existing(path: &Path) -> Result<PathBuf, StandaloneError> {
-    let folder = |source| StandaloneError::Folder { path: path.to_owned(), source };
+    let folder = |source| StandaloneError::Folder {
+        path: path.to_owned(),
+        source,
+    };
     let full = path.canonicalize().map_err(folder)?;
     std::fs::read_dir(&full).map_err(folder)?;
     Ok(full)
 }
 
 fn made(path: &Path) -> Result<PathBuf, StandaloneError> {
-    volume::make_private_folder(path)
-        .map_err(|source| StandaloneError::Folder { path: path.to_owned(), source })?;
+    volume::make_private_folder(path).map_err(|source| StandaloneError::Folder {
+        path: path.to_owned(),
+        source,
+    })?;
     existing(path)
 }
 
@@ -149,12 +167,13 @@ fn lock(out: &Path) -> Result<File, StandaloneError> {
         .truncate(false)
         .write(true)
         .open(&path)
-        .map_err(|source| StandaloneError::Folder { path: path.clone(), source })?;
+        .map_err(|source| StandaloneError::Folder {
+            path: path.clone(),
+            source,
+        })?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(StandaloneError::Locked(out.to_owned())),
-        Err(std::fs::TryLockError::Error(source)) => {
-            Err(StandaloneError::Folder { path, source })
-        }
+        Err(std::fs::TryLockError::Error(source)) => Err(StandaloneError::Folder { path, source }),
     }
 }

@@ -73,12 +73,15 @@ pub fn next_status(
     let conditions = wanted
         .into_iter()
         .map(|(type_, status)| {
-            let before = previous
-                .and_then(|status| status.conditions.iter().find(|it| it.type_ == type_));
+            let before =
+                previous.and_then(|status| status.conditions.iter().find(|it| it.type_ == type_));
             next_condition(before, type_, status, outcome, now)
         })
         .collect();
-    let next = SealedSecretStatus { observed_generation: generation, conditions };
+    let next = SealedSecretStatus {
+        observed_generation: generation,
+        conditions,
+    };
     (previous != Some(&next)).then_some(next)
 }
 
@@ -120,11 +123,18 @@ mod tests {
     }
 
     fn stalled(message: &str) -> Outcome {
-        Outcome::Stalled { reason: "UnsealFailed", message: message.to_owned() }
+        Outcome::Stalled {
+            reason: "UnsealFailed",
+            message: message.to_owned(),
+        }
     }
 
     fn types(status: &SealedSecretStatus) -> Vec<(&str, &str)> {
-        status.conditions.iter().map(|it| (it.type_.as_str(), it.status.as_str())).collect()
+        status
+            .conditions
+            .iter()
+            .map(|it| (it.type_.as_str(), it.status.as_str()))
+            .collect()
     }
 
     #[test]
@@ -133,17 +143,33 @@ mod tests {
         assert_eq!(types(&synced), [("Synced", "True"), ("Ready", "True")]);
         assert_eq!(synced.observed_generation, Some(3));
         let failed = next_status(Some(&synced), Some(4), &stalled("x"), at(1)).unwrap();
-        assert_eq!(types(&failed), [("Synced", "False"), ("Ready", "False"), ("Stalled", "True")]);
-        let retrying = Outcome::Retrying { reason: "UpdateFailed", message: "y".to_owned() };
+        assert_eq!(
+            types(&failed),
+            [("Synced", "False"), ("Ready", "False"), ("Stalled", "True")]
+        );
+        let retrying = Outcome::Retrying {
+            reason: "UpdateFailed",
+            message: "y".to_owned(),
+        };
         let retrying = next_status(Some(&failed), Some(4), &retrying, at(2)).unwrap();
-        assert_eq!(types(&retrying), [("Synced", "False"), ("Ready", "False"), ("Reconciling", "True")]);
+        assert_eq!(
+            types(&retrying),
+            [
+                ("Synced", "False"),
+                ("Ready", "False"),
+                ("Reconciling", "True")
+            ]
+        );
         assert_eq!(retrying.conditions[0].message.as_deref(), Some("y"));
     }
 
     #[test]
     fn an_unchanged_status_is_not_written_again() {
         let first = next_status(None, Some(1), &stalled("x"), at(0)).unwrap();
-        assert_eq!(next_status(Some(&first), Some(1), &stalled("x"), at(100)), None);
+        assert_eq!(
+            next_status(Some(&first), Some(1), &stalled("x"), at(100)),
+            None
+        );
     }
 
     #[test]
@@ -173,7 +199,10 @@ mod tests {
         }))
         .unwrap();
         let next = next_status(Some(&reference), Some(1), &Outcome::Synced, at(0)).unwrap();
-        assert_eq!(next.conditions[0].last_transition_time.as_deref(), Some("2020-01-01T00:00:00Z"));
+        assert_eq!(
+            next.conditions[0].last_transition_time.as_deref(),
+            Some("2020-01-01T00:00:00Z")
+        );
         assert_eq!(next.conditions[1].type_, "Ready");
     }
 

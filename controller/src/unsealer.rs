@@ -43,7 +43,12 @@ impl Unsealer {
     /// Unseals with `keyring`.
     pub fn new(keyring: SharedKeyring, options: Options) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        Self { keyring, options, permits: Semaphore::new(cores), worked: Mutex::default() }
+        Self {
+            keyring,
+            options,
+            permits: Semaphore::new(cores),
+            worked: Mutex::default(),
+        }
     }
 
     /// Computes the Secret that `sealed` describes.
@@ -51,7 +56,11 @@ impl Unsealer {
     /// # Errors
     /// Why there is none.
     pub async fn desired(&self, sealed: Arc<SealedSecret>) -> Result<DesiredSecret, UnsealerError> {
-        let _permit = self.permits.acquire().await.map_err(|_| UnsealerError::Interrupted)?;
+        let _permit = self
+            .permits
+            .acquire()
+            .await
+            .map_err(|_| UnsealerError::Interrupted)?;
         let keyring = Arc::clone(&self.keyring.borrow());
         let key = (sealed.namespace().to_owned(), sealed.name().to_owned());
         let hint = Hint {
@@ -60,11 +69,10 @@ impl Unsealer {
             created_at: created_at(&sealed),
         };
         let options = self.options;
-        let result = tokio::task::spawn_blocking(move || {
-            desired_secret(&sealed, &keyring, &hint, options)
-        })
-        .await
-        .map_err(|_| UnsealerError::Interrupted)?;
+        let result =
+            tokio::task::spawn_blocking(move || desired_secret(&sealed, &keyring, &hint, options))
+                .await
+                .map_err(|_| UnsealerError::Interrupted)?;
         if let Ok(desired) = &result
             && let Some(worked) = desired.keys_used.first()
         {
@@ -85,5 +93,9 @@ impl Unsealer {
 }
 
 fn created_at(sealed: &SealedSecret) -> Option<Timestamp> {
-    sealed.metadata.creation_timestamp.as_ref().map(|time| time.0)
+    sealed
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0)
 }

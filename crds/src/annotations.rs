@@ -24,7 +24,9 @@ pub const LAST_APPLIED: [&str; 2] = [
 
 /// Whether `annotations` has `key` with the exact value `true`.
 pub fn is_true(annotations: Option<&BTreeMap<String, String>>, key: &str) -> bool {
-    annotations.and_then(|map| map.get(key)).is_some_and(|value| value == "true")
+    annotations
+        .and_then(|map| map.get(key))
+        .is_some_and(|value| value == "true")
 }
 
 /// The scope that a SealedSecret's (or, when sealing, a Secret's) own annotations spell;
@@ -62,21 +64,31 @@ mod tests {
     use super::*;
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     #[test]
     fn cluster_wide_wins_over_namespace_wide() {
         let both = map(&[(CLUSTER_WIDE, "true"), (NAMESPACE_WIDE, "true")]);
         assert_eq!(scope_of(Some(&both)), Scope::ClusterWide);
-        assert_eq!(scope_of(Some(&map(&[(NAMESPACE_WIDE, "true")]))), Scope::NamespaceWide);
+        assert_eq!(
+            scope_of(Some(&map(&[(NAMESPACE_WIDE, "true")]))),
+            Scope::NamespaceWide
+        );
         assert_eq!(scope_of(None), Scope::Strict);
     }
 
     #[test]
     fn only_the_literal_true_counts() {
         for value in ["True", "TRUE", "1", "yes", " true", "", "false"] {
-            assert_eq!(scope_of(Some(&map(&[(CLUSTER_WIDE, value)]))), Scope::Strict, "{value:?}");
+            assert_eq!(
+                scope_of(Some(&map(&[(CLUSTER_WIDE, value)]))),
+                Scope::Strict,
+                "{value:?}"
+            );
         }
     }
 
@@ -84,7 +96,10 @@ mod tests {
     fn setting_a_scope_leaves_exactly_one_annotation() {
         let mut annotations = map(&[(CLUSTER_WIDE, "true"), ("keep", "me")]);
         set_scope(&mut annotations, Scope::NamespaceWide);
-        assert_eq!(annotations, map(&[("keep", "me"), (NAMESPACE_WIDE, "true")]));
+        assert_eq!(
+            annotations,
+            map(&[("keep", "me"), (NAMESPACE_WIDE, "true")])
+        );
         set_scope(&mut annotations, Scope::Strict);
         assert_eq!(annotations, map(&[("keep", "me")]));
     }

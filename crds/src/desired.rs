@@ -61,7 +61,9 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { accept_deprecated_v1_data: true }
+        Self {
+            accept_deprecated_v1_data: true,
+        }
     }
 }
 
@@ -100,7 +102,10 @@ pub fn desired_secret(
                 keys_used.insert(key);
                 data.insert(item.clone(), plaintext);
             }
-            Err(problem) => failures.push(ItemFailure { item: item.clone(), problem }),
+            Err(problem) => failures.push(ItemFailure {
+                item: item.clone(),
+                problem,
+            }),
         }
     }
     let template = sealed.spec.template.clone().unwrap_or_default();
@@ -131,7 +136,9 @@ pub fn desired_secret(
 /// makes file names of them.
 pub fn is_item_name(item: &str) -> bool {
     (1..=253).contains(&item.len())
-        && item.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        && item
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
         && item != "."
         && !item.starts_with("..")
 }
@@ -149,7 +156,9 @@ fn unseal_item(
     let Some(text) = value.as_str() else {
         return Err(ItemProblem::NotAString);
     };
-    let unsealed = keyring.unseal_item(label, text, hint).map_err(ItemProblem::Unseal)?;
+    let unsealed = keyring
+        .unseal_item(label, text, hint)
+        .map_err(ItemProblem::Unseal)?;
     Ok((unsealed.plaintext, unsealed.key))
 }
 
@@ -164,7 +173,10 @@ fn render(
     let mut values: sealed_secrets_templates::Values = templates
         .iter()
         .map(|(item, text)| (item.clone(), text.as_bytes().to_vec()))
-        .chain(data.iter().map(|(item, value)| (item.clone(), value.to_vec())))
+        .chain(
+            data.iter()
+                .map(|(item, value)| (item.clone(), value.to_vec())),
+        )
         .collect();
     for (item, text) in templates {
         if data.contains_key(item) {
@@ -179,7 +191,10 @@ fn render(
             Ok(rendered) => {
                 data.insert(item.clone(), Zeroizing::new(rendered));
             }
-            Err(problem) => failures.push(ItemFailure { item: item.clone(), problem }),
+            Err(problem) => failures.push(ItemFailure {
+                item: item.clone(),
+                problem,
+            }),
         }
     }
     values.values_mut().for_each(Zeroize::zeroize);
@@ -193,17 +208,23 @@ fn legacy_secret(
     keyring: &Keyring,
     hint: &Hint,
 ) -> Result<DesiredSecret, DesiredError> {
-    let unsealed = keyring.unseal_item(label, data, hint).map_err(DesiredError::Legacy)?;
+    let unsealed = keyring
+        .unseal_item(label, data, hint)
+        .map_err(DesiredError::Legacy)?;
     // The reader's errors may repeat parts of the input, which is plaintext here.
     let documents = manifest::read(&unsealed.plaintext).map_err(|_| DesiredError::LegacyContent)?;
-    let [document] = documents.as_slice() else { return Err(DesiredError::LegacyContent) };
-    let secret =
-        PlainSecret::from_node(&document.node).map_err(|_| DesiredError::LegacyContent)?;
+    let [document] = documents.as_slice() else {
+        return Err(DesiredError::LegacyContent);
+    };
+    let secret = PlainSecret::from_node(&document.node).map_err(|_| DesiredError::LegacyContent)?;
     let failures: Vec<ItemFailure> = secret
         .items
         .keys()
         .filter(|item| !is_item_name(item))
-        .map(|item| ItemFailure { item: item.clone(), problem: ItemProblem::InvalidName })
+        .map(|item| ItemFailure {
+            item: item.clone(),
+            problem: ItemProblem::InvalidName,
+        })
         .collect();
     if !failures.is_empty() {
         return Err(DesiredError::Items(failures));

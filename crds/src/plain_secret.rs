@@ -105,9 +105,16 @@ impl PlainSecret {
     pub fn from_node(node: &Node) -> Result<Self, PlainSecretError> {
         if node.fields().is_none() {
             let found = node.describe();
-            return Err(PlainSecretError::NotAnObject { position: node.position, found });
+            return Err(PlainSecretError::NotAnObject {
+                position: node.position,
+                found,
+            });
         }
-        let word = |field: &str| node.field(field).and_then(Node::as_wanted_string).unwrap_or("");
+        let word = |field: &str| {
+            node.field(field)
+                .and_then(Node::as_wanted_string)
+                .unwrap_or("")
+        };
         let (api_version, kind) = (word("apiVersion"), word("kind"));
         if !matches!(kind, "" | "Secret") || !matches!(api_version, "" | "v1") {
             let kind = match (api_version, kind) {
@@ -115,13 +122,22 @@ impl PlainSecret {
                 (api_version, "") => format!("an object of {api_version}"),
                 (api_version, kind) => format!("{kind} of {api_version}"),
             };
-            return Err(PlainSecretError::WrongKind { position: node.position, kind });
+            return Err(PlainSecretError::WrongKind {
+                position: node.position,
+                kind,
+            });
         }
         let envelope: Envelope = manifest::from_node(node)?;
         let mut secret = Self {
             name: envelope.metadata.name.filter(|name| !name.is_empty()),
-            namespace: envelope.metadata.namespace.filter(|namespace| !namespace.is_empty()),
-            generate_name: envelope.metadata.generate_name.filter(|prefix| !prefix.is_empty()),
+            namespace: envelope
+                .metadata
+                .namespace
+                .filter(|namespace| !namespace.is_empty()),
+            generate_name: envelope
+                .metadata
+                .generate_name
+                .filter(|prefix| !prefix.is_empty()),
             labels: envelope.metadata.labels.unwrap_or_default(),
             annotations: envelope.metadata.annotations.unwrap_or_default(),
             finalizers: envelope.metadata.finalizers.unwrap_or_default(),
@@ -129,7 +145,9 @@ impl PlainSecret {
             immutable: envelope.immutable,
             items: BTreeMap::new(),
         };
-        secret.annotations.retain(|key, _| !LAST_APPLIED.contains(&key.as_str()));
+        secret
+            .annotations
+            .retain(|key, _| !LAST_APPLIED.contains(&key.as_str()));
         for (item, value) in fields(node, "data")? {
             secret.items.insert(item.to_owned(), decoded(item, value)?);
         }
@@ -137,7 +155,9 @@ impl PlainSecret {
             let Some(text) = value.as_wanted_string() else {
                 return Err(not_a_string("stringData", item, value, ""));
             };
-            secret.items.insert(item.to_owned(), Zeroizing::new(text.as_bytes().to_vec()));
+            secret
+                .items
+                .insert(item.to_owned(), Zeroizing::new(text.as_bytes().to_vec()));
         }
         Ok(secret)
     }
@@ -176,7 +196,9 @@ struct Metadata {
     finalizers: Option<Vec<String>>,
 }
 
-fn null_as_default<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Metadata, D::Error> {
+fn null_as_default<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Metadata, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -188,7 +210,10 @@ fn fields<'node>(
         None => Ok(Vec::new()),
         Some(map) if map.is_null() => Ok(Vec::new()),
         Some(map) => match map.fields() {
-            Some(fields) => Ok(fields.iter().map(|(key, value)| (key.name.as_str(), value)).collect()),
+            Some(fields) => Ok(fields
+                .iter()
+                .map(|(key, value)| (key.name.as_str(), value))
+                .collect()),
             None => Err(PlainSecretError::NotAMap {
                 position: map.position,
                 field,
@@ -201,10 +226,21 @@ fn fields<'node>(
 fn decoded(name: &str, value: &Node) -> Result<Zeroizing<Vec<u8>>, PlainSecretError> {
     match &value.value {
         Value::Null => Ok(Zeroizing::default()),
-        Value::String(text) => item::decode(text).map(Zeroizing::new).map_err(|source| {
-            PlainSecretError::Base64 { position: value.position, item: name.to_owned(), source }
-        }),
-        _ => Err(not_a_string("data", name, value, " of base64; put plain text under stringData")),
+        Value::String(text) => {
+            item::decode(text)
+                .map(Zeroizing::new)
+                .map_err(|source| PlainSecretError::Base64 {
+                    position: value.position,
+                    item: name.to_owned(),
+                    source,
+                })
+        }
+        _ => Err(not_a_string(
+            "data",
+            name,
+            value,
+            " of base64; put plain text under stringData",
+        )),
     }
 }
 
@@ -233,10 +269,24 @@ mod tests {
 
     #[test]
     fn string_data_wins_over_data() {
-        let secret = read("kind: Secret\ndata: {a: b2xk, b: a2VlcA==}\nstringData: {a: new, c: on, d: null}\n").unwrap();
-        let items: Vec<(&str, &[u8])> =
-            secret.items.iter().map(|(key, value)| (key.as_str(), value.as_slice())).collect();
-        assert_eq!(items, [("a", &b"new"[..]), ("b", b"keep"), ("c", b"true"), ("d", b"")]);
+        let secret = read(
+            "kind: Secret\ndata: {a: b2xk, b: a2VlcA==}\nstringData: {a: new, c: on, d: null}\n",
+        )
+        .unwrap();
+        let items: Vec<(&str, &[u8])> = secret
+            .items
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_slice()))
+            .collect();
+        assert_eq!(
+            items,
+            [
+                ("a", &b"new"[..]),
+                ("b", b"keep"),
+                ("c", b"true"),
+                ("d", b"")
+            ]
+        );
     }
 
     #[test]
@@ -252,16 +302,37 @@ mod tests {
     #[test]
     fn wrong_documents_are_refused_by_place() {
         for (input, wanted) in [
-            ("kind: ConfigMap\ndata: {a: b}", "expected a Secret, found ConfigMap"),
-            ("kind: Secret\napiVersion: bitnami.com/v1alpha1\n", "found Secret of bitnami.com/v1alpha1"),
+            (
+                "kind: ConfigMap\ndata: {a: b}",
+                "expected a Secret, found ConfigMap",
+            ),
+            (
+                "kind: Secret\napiVersion: bitnami.com/v1alpha1\n",
+                "found Secret of bitnami.com/v1alpha1",
+            ),
             ("[1, 2]", "expected a Secret, found a list"),
             ("hello", "expected a Secret, found a string"),
-            ("kind: Secret\ndata:\n  a: 5\n", "line 3, column 6: data[a] is a number, expected a string of base64"),
-            ("kind: Secret\ndata:\n  a: hi!!\n", "line 3, column 6: data[a] is not base64: illegal base64 data at input byte 2"),
+            (
+                "kind: Secret\ndata:\n  a: 5\n",
+                "line 3, column 6: data[a] is a number, expected a string of base64",
+            ),
+            (
+                "kind: Secret\ndata:\n  a: hi!!\n",
+                "line 3, column 6: data[a] is not base64: illegal base64 data at input byte 2",
+            ),
             ("kind: Secret\ndata: {a: 'a b='}\n", "data[a] is not base64"),
-            ("kind: Secret\nstringData:\n  a: [x]\n", "stringData[a] is a list, expected a string"),
-            ("kind: Secret\ndata: text\n", "data is a string, expected a map"),
-            ("kind: Secret\nmetadata: {labels: [x]}\n", "a list instead of a map"),
+            (
+                "kind: Secret\nstringData:\n  a: [x]\n",
+                "stringData[a] is a list, expected a string",
+            ),
+            (
+                "kind: Secret\ndata: text\n",
+                "data is a string, expected a map",
+            ),
+            (
+                "kind: Secret\nmetadata: {labels: [x]}\n",
+                "a list instead of a map",
+            ),
         ] {
             let error = read(input).unwrap_err().to_string();
             assert!(error.contains(wanted), "{input:?}: {error}");

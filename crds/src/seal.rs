@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use rand::CryptoRng;
 use sealed_secrets_core::envelope;
+use sealed_secrets_core::item;
 use sealed_secrets_core::label::Label;
 use sealed_secrets_core::public_key::PublicKey;
 use sealed_secrets_core::scope::Scope;
-use sealed_secrets_core::item;
 use serde_json::Value;
 
 use crate::annotations::{scope_of, set_scope};
@@ -56,14 +56,21 @@ pub fn seal_secret<R: CryptoRng + ?Sized>(
     let label = Label::new(scope, namespace, name);
     let mut encrypted_data = BTreeMap::new();
     for (item, value) in &secret.items {
-        let sealed = seal_item(rng, key, &label, value)
-            .map_err(|source| SealSecretError::Item { item: item.clone(), source })?;
+        let sealed =
+            seal_item(rng, key, &label, value).map_err(|source| SealSecretError::Item {
+                item: item.clone(),
+                source,
+            })?;
         encrypted_data.insert(item.clone(), Value::String(sealed));
     }
 
     let mut sealed = SealedSecret::new(
         name,
-        SealedSecretSpec { encrypted_data, template: Some(template(secret, scope)), data: None },
+        SealedSecretSpec {
+            encrypted_data,
+            template: Some(template(secret, scope)),
+            data: None,
+        },
     );
     sealed.metadata.namespace = secret.namespace.clone();
     let mut annotations = BTreeMap::new();

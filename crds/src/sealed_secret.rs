@@ -116,9 +116,8 @@ pub struct SealedSecretStatus {
     pub conditions: Vec<Condition>,
 }
 
+// No field beyond those of the reference's CRD: others would be pruned where that CRD stays.
 /// One aspect of a SealedSecret's state.
-///
-/// Holds no field beyond those of the reference's CRD: others would be pruned where that CRD stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
@@ -175,10 +174,27 @@ pub fn crd_yaml() -> Result<String, crate::manifest::WriteError> {
     let mut crd = serde_json::to_value(SealedSecret::crd())?;
     // The derive has no place for these: nobody lists a root description by hand, and an empty
     // list means the same as none.
-    if let Some(names) = crd.pointer_mut("/spec/names").and_then(Value::as_object_mut) {
+    if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema") {
+        remove_defaults(schema);
+    }
+    if let Some(names) = crd
+        .pointer_mut("/spec/names")
+        .and_then(Value::as_object_mut)
+    {
         names.retain(|_, value| value.as_array().is_none_or(|list| !list.is_empty()));
     }
     crate::manifest::to_yaml(&crd)
+}
+
+/// What serde fills in for a missing field is our business: an API server that stored it would
+/// change the object that Git holds.
+fn remove_defaults(schema: &mut Value) {
+    if let Some(fields) = schema.as_object_mut() {
+        fields.remove("default");
+        for value in fields.values_mut() {
+            remove_defaults(value);
+        }
+    }
 }
 
 /// Null counts as the empty value, as Go's decoder has it.

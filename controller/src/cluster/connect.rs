@@ -28,7 +28,9 @@ pub(super) struct Connection {
 }
 
 pub(super) async fn connect() -> Result<Connection, ConnectError> {
-    let config = Config::infer().await.map_err(|error| ConnectError::Config(Box::new(error)))?;
+    let config = Config::infer()
+        .await
+        .map_err(|error| ConnectError::Config(Box::new(error)))?;
     let namespace = namespace(std::env::var("POD_NAMESPACE").ok(), &config);
     let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
     Ok(Connection { client, namespace })

@@ -49,7 +49,10 @@ fn event(sealed: &SealedSecret, report: &Report, now: Timestamp) -> Event {
         reason: Some(report.reason.to_owned()),
         message: Some(truncated(&report.message)),
         type_: Some(if report.warning { "Warning" } else { "Normal" }.to_owned()),
-        source: Some(EventSource { component: Some(COMPONENT.to_owned()), host: None }),
+        source: Some(EventSource {
+            component: Some(COMPONENT.to_owned()),
+            host: None,
+        }),
         first_timestamp: time.clone(),
         last_timestamp: time,
         count: Some(1),

@@ -37,7 +37,9 @@ pub enum KeySecretsError {
     #[error(transparent)]
     Generate(#[from] GenerateError),
     /// The API server doesn't let us.
-    #[error("not allowed to {action} Secrets in namespace {namespace}; check the controller's RBAC")]
+    #[error(
+        "not allowed to {action} Secrets in namespace {namespace}; check the controller's RBAC"
+    )]
     Forbidden {
         /// What was tried.
         action: &'static str,
@@ -74,8 +76,7 @@ pub(super) struct KeySecrets {
 impl KeySecrets {
     /// A keyring that is empty until [`KeySecrets::start`].
     pub(super) fn new(client: Client, namespace: &str, args: KeyArgs) -> (Self, SharedKeyring) {
-        let (keyring, receiver) =
-            watch::channel(Arc::new(Keyring::new(KeyOrder::CertNotBefore)));
+        let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(KeyOrder::CertNotBefore)));
         let keys = Self {
             api: Api::namespaced(client, namespace),
             namespace: namespace.to_owned(),
@@ -101,10 +102,14 @@ impl KeySecrets {
     async fn list(&self) -> Result<BTreeMap<String, Secret>, KeySecretsError> {
         let active = ListParams::default().labels(&selector());
         let listed = self.retrying("list", || self.api.list(&active)).await?;
-        let legacy =
-            self.retrying("get", || self.api.get_opt(&self.args.key_prefix)).await?;
-        let mut secrets: BTreeMap<String, Secret> =
-            listed.items.into_iter().map(|secret| (secret.name_any(), secret)).collect();
+        let legacy = self
+            .retrying("get", || self.api.get_opt(&self.args.key_prefix))
+            .await?;
+        let mut secrets: BTreeMap<String, Secret> = listed
+            .items
+            .into_iter()
+            .map(|secret| (secret.name_any(), secret))
+            .collect();
         if let Some(secret) = legacy.filter(|secret| !secret.labels().contains_key(KEY_LABEL)) {
             secrets.insert(secret.name_any(), secret);
         }
@@ -138,7 +143,9 @@ impl KeySecrets {
         loop {
             match request().await {
                 Ok(answer) => return Ok(answer),
-                Err(kube::Error::Api(status)) if status.code == 403 && !status.message.contains("not yet") => {
+                Err(kube::Error::Api(status))
+                    if status.code == 403 && !status.message.contains("not yet") =>
+                {
                     return Err(KeySecretsError::Forbidden {
                         action,
                         namespace: self.namespace.clone(),
@@ -157,8 +164,7 @@ impl KeySecrets {
     /// Follows the labelled Secrets for as long as the process lives.
     async fn watch(mut self) {
         let config = watcher::Config::default().labels(&selector());
-        let mut stream =
-            std::pin::pin!(watch_secrets(self.api.clone(), config).default_backoff());
+        let mut stream = std::pin::pin!(watch_secrets(self.api.clone(), config).default_backoff());
         let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
         let mut listing: BTreeMap<String, Secret> = BTreeMap::new();
         while let Some(event) = stream.next().await {
@@ -230,22 +236,36 @@ fn key_entry(secret: &Secret) -> Result<KeyEntry, KeySecretError> {
             .as_ref()
             .and_then(|data| data.get(item))
             .map(|value| value.0.as_slice())
-            .ok_or_else(|| KeySecretError::Missing { secret: name.clone(), item })
+            .ok_or_else(|| KeySecretError::Missing {
+                secret: name.clone(),
+                item,
+            })
     };
-    let pair = KeyPair::from_pem(item("tls.key")?, item("tls.crt")?)
-        .map_err(|source| KeySecretError::KeyPair { secret: name.clone(), source })?;
+    let pair = KeyPair::from_pem(item("tls.key")?, item("tls.crt")?).map_err(|source| {
+        KeySecretError::KeyPair {
+            secret: name.clone(),
+            source,
+        }
+    })?;
     let created_at = secret
         .metadata
         .creation_timestamp
         .as_ref()
         .map_or(Timestamp::UNIX_EPOCH, |time| time.0);
-    Ok(KeyEntry { name, created_at, pair })
+    Ok(KeyEntry {
+        name,
+        created_at,
+        pair,
+    })
 }
 
 fn key_secret(prefix: &str, pair: &KeyPair) -> Secret {
     let data = [
         ("tls.crt", pair.certificate().to_pem().into_bytes()),
-        ("tls.key", pair.private_key().to_pkcs1_pem().as_bytes().to_vec()),
+        (
+            "tls.key",
+            pair.private_key().to_pkcs1_pem().as_bytes().to_vec(),
+        ),
     ];
     Secret {
         metadata: ObjectMeta {
@@ -255,7 +275,9 @@ fn key_secret(prefix: &str, pair: &KeyPair) -> Secret {
         },
         type_: Some("kubernetes.io/tls".to_owned()),
         data: Some(
-            data.into_iter().map(|(item, value)| (item.to_owned(), ByteString(value))).collect(),
+            data.into_iter()
+                .map(|(item, value)| (item.to_owned(), ByteString(value)))
+                .collect(),
         ),
         ..Secret::default()
     }

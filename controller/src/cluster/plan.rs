@@ -27,7 +27,11 @@ pub(super) enum Plan {
 }
 
 /// Decides what to do.
-pub(super) fn plan(existing: Option<&Secret>, desired: &DesiredSecret, sealed: &SealedSecret) -> Plan {
+pub(super) fn plan(
+    existing: Option<&Secret>,
+    desired: &DesiredSecret,
+    sealed: &SealedSecret,
+) -> Plan {
     let Some(existing) = existing else {
         return Plan::Create(Box::new(desired.to_secret(sealed)));
     };
@@ -57,12 +61,19 @@ pub(super) fn plan(existing: Option<&Secret>, desired: &DesiredSecret, sealed: &
 fn is_ours(existing: &Secret, sealed: &SealedSecret) -> bool {
     match controller(existing) {
         Some(owner) => sealed.metadata.uid.as_deref() == Some(owner.uid.as_str()),
-        None => is_true(existing.metadata.annotations.as_ref(), SKIP_SET_OWNER_REFERENCES),
+        None => is_true(
+            existing.metadata.annotations.as_ref(),
+            SKIP_SET_OWNER_REFERENCES,
+        ),
     }
 }
 
 fn controller(secret: &Secret) -> Option<&OwnerReference> {
-    let owners = secret.metadata.owner_references.as_deref().unwrap_or_default();
+    let owners = secret
+        .metadata
+        .owner_references
+        .as_deref()
+        .unwrap_or_default();
     owners.iter().find(|owner| owner.controller == Some(true))
 }
 
@@ -95,7 +106,10 @@ fn merged(
         }
     };
     extend(&mut secret.metadata.labels, wanted.metadata.labels);
-    extend(&mut secret.metadata.annotations, wanted.metadata.annotations);
+    extend(
+        &mut secret.metadata.annotations,
+        wanted.metadata.annotations,
+    );
     if let Some(data) = wanted.data {
         secret.data.get_or_insert_default().extend(data);
     }
@@ -110,14 +124,27 @@ fn same(existing: &Secret, wanted: &Secret) -> bool {
         == wanted.metadata.finalizers.as_deref().unwrap_or_default()
         && map_eq(&existing.metadata.labels, &wanted.metadata.labels)
         && map_eq(&existing.metadata.annotations, &wanted.metadata.annotations)
-        && existing.metadata.owner_references.as_deref().unwrap_or_default()
-            == wanted.metadata.owner_references.as_deref().unwrap_or_default()
+        && existing
+            .metadata
+            .owner_references
+            .as_deref()
+            .unwrap_or_default()
+            == wanted
+                .metadata
+                .owner_references
+                .as_deref()
+                .unwrap_or_default()
         && metadata_only(existing, wanted)
 }
 
 /// Whether nothing but metadata differs.
 fn metadata_only(existing: &Secret, wanted: &Secret) -> bool {
-    let type_of = |secret: &Secret| secret.type_.clone().unwrap_or_else(|| DEFAULT_TYPE.to_owned());
+    let type_of = |secret: &Secret| {
+        secret
+            .type_
+            .clone()
+            .unwrap_or_else(|| DEFAULT_TYPE.to_owned())
+    };
     type_of(existing) == type_of(wanted)
         && existing.immutable.unwrap_or_default() == wanted.immutable.unwrap_or_default()
         && data_eq(&existing.data, &wanted.data)
@@ -167,30 +194,51 @@ mod tests {
     }
 
     fn annotate(secret: &mut Secret, key: &str) {
-        secret.metadata.annotations.get_or_insert_default().insert(key.to_owned(), "true".to_owned());
+        secret
+            .metadata
+            .annotations
+            .get_or_insert_default()
+            .insert(key.to_owned(), "true".to_owned());
     }
 
     #[test]
     fn a_missing_secret_is_created_with_its_owner() {
-        let Plan::Create(secret) = plan(None, &desired(), &sealed()) else { panic!() };
+        let Plan::Create(secret) = plan(None, &desired(), &sealed()) else {
+            panic!()
+        };
         let owner = &secret.metadata.owner_references.as_ref().unwrap()[0];
-        assert_eq!((owner.uid.as_str(), owner.controller), ("uid-1", Some(true)));
+        assert_eq!(
+            (owner.uid.as_str(), owner.controller),
+            ("uid-1", Some(true))
+        );
         assert_eq!(owner.block_owner_deletion, None);
     }
 
     #[test]
     fn a_right_secret_needs_no_write() {
-        assert_eq!(plan(Some(&existing(|_| {})), &desired(), &sealed()), Plan::UpToDate);
+        assert_eq!(
+            plan(Some(&existing(|_| {})), &desired(), &sealed()),
+            Plan::UpToDate
+        );
     }
 
     #[test]
     fn a_changed_secret_is_replaced_at_the_version_it_was_read() {
         let drifted = existing(|secret| {
-            secret.data.as_mut().unwrap().insert("extra".to_owned(), ByteString(b"x".to_vec()));
+            secret
+                .data
+                .as_mut()
+                .unwrap()
+                .insert("extra".to_owned(), ByteString(b"x".to_vec()));
         });
-        let Plan::Replace(secret) = plan(Some(&drifted), &desired(), &sealed()) else { panic!() };
+        let Plan::Replace(secret) = plan(Some(&drifted), &desired(), &sealed()) else {
+            panic!()
+        };
         assert_eq!(secret.metadata.resource_version.as_deref(), Some("7"));
-        assert_eq!(secret.data.unwrap().keys().collect::<Vec<_>>(), ["password"]);
+        assert_eq!(
+            secret.data.unwrap().keys().collect::<Vec<_>>(),
+            ["password"]
+        );
     }
 
     #[test]
@@ -199,7 +247,10 @@ mod tests {
             (|secret| secret.metadata.owner_references = None) as fn(&mut Secret),
             |secret| secret.metadata.owner_references.as_mut().unwrap()[0].uid = "other".to_owned(),
         ] {
-            assert_eq!(plan(Some(&existing(change)), &desired(), &sealed()), Plan::Unmanaged);
+            assert_eq!(
+                plan(Some(&existing(change)), &desired(), &sealed()),
+                Plan::Unmanaged
+            );
         }
     }
 
@@ -207,13 +258,18 @@ mod tests {
     fn managed_takes_over_and_patch_merges() {
         let foreign = |secret: &mut Secret| {
             secret.metadata.owner_references = None;
-            secret.data = Some(BTreeMap::from([("own".to_owned(), ByteString(b"kept".to_vec()))]));
+            secret.data = Some(BTreeMap::from([(
+                "own".to_owned(),
+                ByteString(b"kept".to_vec()),
+            )]));
         };
         let managed = existing(|secret| {
             foreign(secret);
             annotate(secret, MANAGED);
         });
-        let Plan::Replace(secret) = plan(Some(&managed), &desired(), &sealed()) else { panic!() };
+        let Plan::Replace(secret) = plan(Some(&managed), &desired(), &sealed()) else {
+            panic!()
+        };
         assert!(secret.metadata.owner_references.is_some());
         assert_eq!(secret.data.unwrap().len(), 1);
 
@@ -221,9 +277,14 @@ mod tests {
             foreign(secret);
             annotate(secret, PATCH);
         });
-        let Plan::Replace(secret) = plan(Some(&patch), &desired(), &sealed()) else { panic!() };
+        let Plan::Replace(secret) = plan(Some(&patch), &desired(), &sealed()) else {
+            panic!()
+        };
         assert_eq!(secret.metadata.owner_references, None);
-        assert_eq!(secret.data.unwrap().keys().collect::<Vec<_>>(), ["own", "password"]);
+        assert_eq!(
+            secret.data.unwrap().keys().collect::<Vec<_>>(),
+            ["own", "password"]
+        );
         assert!(is_true(secret.metadata.annotations.as_ref(), PATCH));
     }
 
@@ -231,12 +292,17 @@ mod tests {
     fn a_secret_made_without_owner_stays_ours() {
         let mut wanted = desired();
         wanted.owned = false;
-        wanted.annotations.insert(SKIP_SET_OWNER_REFERENCES.to_owned(), "true".to_owned());
+        wanted
+            .annotations
+            .insert(SKIP_SET_OWNER_REFERENCES.to_owned(), "true".to_owned());
         let mut there = wanted.to_secret(&sealed());
         assert_eq!(there.metadata.owner_references, None);
         assert_eq!(plan(Some(&there), &wanted, &sealed()), Plan::UpToDate);
         there.data = None;
-        assert!(matches!(plan(Some(&there), &wanted, &sealed()), Plan::Replace(_)));
+        assert!(matches!(
+            plan(Some(&there), &wanted, &sealed()),
+            Plan::Replace(_)
+        ));
     }
 
     #[test]

@@ -96,7 +96,14 @@ impl Context {
         update_status: bool,
     ) -> Self {
         let (settled, failures) = (Mutex::default(), Mutex::default());
-        Self { client, secrets, unsealer, update_status, settled, failures }
+        Self {
+            client,
+            secrets,
+            unsealer,
+            update_status,
+            settled,
+            failures,
+        }
     }
 
     fn settled(&self) -> MutexGuard<'_, HashMap<ObjectKey, Settled>> {
@@ -111,14 +118,18 @@ impl Context {
     /// The version of the Secret of that name, as far as the watch has come.
     fn secret_version(&self, (namespace, name): &ObjectKey) -> Option<String> {
         let reference = ObjectRef::new(name).within(namespace);
-        self.secrets.get(&reference).and_then(|secret| secret.metadata.resource_version.clone())
+        self.secrets
+            .get(&reference)
+            .and_then(|secret| secret.metadata.resource_version.clone())
     }
 
     /// A growing pause with some chance in it, so that many failures don't come back as one.
     fn pause(&self, key: &ObjectKey) -> Duration {
         let mut failures = self.failures();
         let count = failures.entry(key.clone()).or_default();
-        let pause = FIRST_PAUSE.saturating_mul(1 << (*count).min(16)).min(LONGEST_PAUSE);
+        let pause = FIRST_PAUSE
+            .saturating_mul(1 << (*count).min(16))
+            .min(LONGEST_PAUSE);
         *count = count.saturating_add(1);
         pause.mul_f64(rand::random_range(0.8..1.2))
     }
@@ -150,7 +161,10 @@ pub(super) async fn reconcile(
     let sealed = Arc::new(sealed);
     let written = match misfit {
         Some(message) => Written {
-            outcome: Outcome::Stalled { reason: "Malformed", message },
+            outcome: Outcome::Stalled {
+                reason: "Malformed",
+                message,
+            },
             step: Step::Unseal,
             changed: false,
             version: None,
@@ -222,18 +236,40 @@ async fn apply(
     let desired = match context.unsealer.desired(Arc::clone(sealed)).await {
         Ok(desired) => desired,
         Err(UnsealerError::Desired(error)) => {
-            let outcome = Outcome::Stalled { reason: error.reason(), message: error.to_string() };
-            return Ok(Written { outcome, step: Step::Unseal, changed: false, version: None });
+            let outcome = Outcome::Stalled {
+                reason: error.reason(),
+                message: error.to_string(),
+            };
+            return Ok(Written {
+                outcome,
+                step: Step::Unseal,
+                changed: false,
+                version: None,
+            });
         }
-        Err(source) => return Err(ReconcileError::Unsealer { object: object(), source }),
+        Err(source) => {
+            return Err(ReconcileError::Unsealer {
+                object: object(),
+                source,
+            });
+        }
     };
     let api: Api<Secret> = Api::namespaced(context.client.clone(), sealed.namespace());
     let result = |outcome, changed, version| {
-        Ok(Written { outcome, step: Step::Update, changed, version })
+        Ok(Written {
+            outcome,
+            step: Step::Update,
+            changed,
+            version,
+        })
     };
     let mut look = may_exist;
     for _ in 0..CONFLICT_TRIES {
-        let existing = if look { api.get_opt(sealed.name()).await } else { Ok(None) };
+        let existing = if look {
+            api.get_opt(sealed.name()).await
+        } else {
+            Ok(None)
+        };
         // From here on a conflict means that the picture is old.
         look = true;
         let existing = match existing {
@@ -243,7 +279,8 @@ async fn apply(
         let write = match plan(existing.as_ref(), &desired, sealed) {
             Plan::Create(secret) => api.create(&PostParams::default(), &secret).await,
             Plan::Replace(secret) => {
-                api.replace(sealed.name(), &PostParams::default(), &secret).await
+                api.replace(sealed.name(), &PostParams::default(), &secret)
+                    .await
             }
             Plan::UpToDate => {
                 let version = existing.and_then(|secret| secret.metadata.resource_version);
@@ -262,7 +299,14 @@ async fn apply(
         }
     }
     let message = format!("failed update: Secret {:?} keeps changing", sealed.name());
-    result(Outcome::Retrying { reason: "Conflict", message }, false, None)
+    result(
+        Outcome::Retrying {
+            reason: "Conflict",
+            message,
+        },
+        false,
+        None,
+    )
 }
 
 fn unmanaged(name: &str) -> Outcome {
@@ -293,13 +337,18 @@ fn being_deleted(name: &str) -> Outcome {
 /// What an error of the API server means: it refused the Secret for good, or not now.
 fn failed(error: &kube::Error) -> Outcome {
     match error {
-        kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => {
-            Outcome::Stalled { reason: "Rejected", message: status.message.clone() }
-        }
-        kube::Error::Api(status) => {
-            Outcome::Retrying { reason: "UpdateFailed", message: status.message.clone() }
-        }
-        error => Outcome::Retrying { reason: "UpdateFailed", message: crate::describe(error) },
+        kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => Outcome::Stalled {
+            reason: "Rejected",
+            message: status.message.clone(),
+        },
+        kube::Error::Api(status) => Outcome::Retrying {
+            reason: "UpdateFailed",
+            message: status.message.clone(),
+        },
+        error => Outcome::Retrying {
+            reason: "UpdateFailed",
+            message: crate::describe(error),
+        },
     }
 }
 
@@ -312,10 +361,15 @@ async fn write_status(
     let mut object = object.clone();
     object.metadata.managed_fields = None;
     let failed = |source| ReconcileError::Status {
-        object: format!("SealedSecret {}/{}", object.namespace().unwrap_or_default(), object.name_any()),
+        object: format!(
+            "SealedSecret {}/{}",
+            object.namespace().unwrap_or_default(),
+            object.name_any()
+        ),
         source: Box::new(source),
     };
-    let value = serde_json::to_value(status).map_err(|error| failed(kube::Error::SerdeError(error)))?;
+    let value =
+        serde_json::to_value(status).map_err(|error| failed(kube::Error::SerdeError(error)))?;
     let api: Api<DynamicObject> = Api::namespaced_with(
         context.client.clone(),
         &object.namespace().unwrap_or_default(),
@@ -326,7 +380,10 @@ async fn write_status(
         Some(fields) => drop(fields.insert("status".to_owned(), value)),
         None => updated.data = serde_json::json!({ "status": value }),
     }
-    match api.replace_status(&updated.name_any(), &PostParams::default(), &updated).await {
+    match api
+        .replace_status(&updated.name_any(), &PostParams::default(), &updated)
+        .await
+    {
         Ok(_) => Ok(()),
         // It is gone, and its status with it.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),

@@ -6,9 +6,9 @@
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::{DynamicObject, PartialObjectMeta};
+use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::WatchStreamExt as _;
 use kube::{Api, Client, ResourceExt as _};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -33,12 +33,15 @@ pub(super) fn watch(
     let (store, writer) = reflector::store();
     // Helm keeps a Secret for each release; none is ours.
     let config = watcher::Config::default().fields("type!=helm.sh/release.v1");
-    let stream = reflector::reflector(writer, watcher::watcher(api, config).modify(|secret| {
-        // All that is looked at is which version of which Secret there is.
-        secret.managed_fields_mut().clear();
-        secret.annotations_mut().clear();
-        secret.labels_mut().clear();
-    }))
+    let stream = reflector::reflector(
+        writer,
+        watcher::watcher(api, config).modify(|secret| {
+            // All that is looked at is which version of which Secret there is.
+            secret.managed_fields_mut().clear();
+            secret.annotations_mut().clear();
+            secret.labels_mut().clear();
+        }),
+    )
     .default_backoff();
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));

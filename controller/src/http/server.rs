@@ -61,22 +61,21 @@ pub struct BindError {
 /// # Errors
 /// The address is in use or isn't ours.
 pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
-    let listener = TcpListener::bind(addr).await.map_err(|source| BindError { addr, source })?;
+    let listener = TcpListener::bind(addr)
+        .await
+        .map_err(|source| BindError { addr, source })?;
     tracing::info!(addr = %listener.local_addr().unwrap_or(addr), "HTTP server listening");
     Ok(listener)
 }
 
 /// Serves `router` until `stop`, then lets requests under way finish for a while.
-pub async fn serve(
-    listener: TcpListener,
-    router: Router,
-    limits: Limits,
-    stop: CancellationToken,
-) {
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
+        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
+            break;
+        };
         let stream = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {

@@ -84,15 +84,26 @@ impl KeyFolder {
         path: &Path,
         args: KeyArgs,
     ) -> Result<(Self, SharedKeyring), KeyFolderError> {
-        let folder = |source| KeyFolderError::Folder { path: path.to_owned(), source };
+        let folder = |source| KeyFolderError::Folder {
+            path: path.to_owned(),
+            source,
+        };
         make_private_folder(path).map_err(folder)?;
         let full = path.canonicalize().map_err(folder)?;
         let mode = fs::metadata(&full).map_err(folder)?.permissions().mode() & 0o7777;
         if mode & 0o077 != 0 {
-            return Err(KeyFolderError::Permissions { path: path.to_owned(), mode });
+            return Err(KeyFolderError::Permissions {
+                path: path.to_owned(),
+                mode,
+            });
         }
         let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(KeyOrder::CertNotBefore)));
-        let mut keys = Self { path: full, args, keyring, told: BTreeSet::new() };
+        let mut keys = Self {
+            path: full,
+            args,
+            keyring,
+            told: BTreeSet::new(),
+        };
         keys.load().map_err(folder)?;
         Ok((keys, receiver))
     }
@@ -109,7 +120,10 @@ impl KeyFolder {
         }
         tracing::info!(bits = self.args.key_size.bits(), "no key yet, making one");
         let pair = generate(&self.args).await?;
-        let folder = |source| KeyFolderError::Folder { path: self.path.clone(), source };
+        let folder = |source| KeyFolderError::Folder {
+            path: self.path.clone(),
+            source,
+        };
         let path = self.write(&pair).map_err(folder)?;
         tracing::info!(
             file = %path.display(),
@@ -118,7 +132,8 @@ impl KeyFolder {
             "new key written"
         );
         let path = self.path.clone();
-        self.load().map_err(|source| KeyFolderError::Folder { path, source })
+        self.load()
+            .map_err(|source| KeyFolderError::Folder { path, source })
     }
 
     /// Reads the folder again; what can't be read leaves the keyring as it was.
@@ -137,7 +152,9 @@ impl KeyFolder {
                 .filter_map(|_| NAME_ALPHABET.get(rng.random_range(0..NAME_ALPHABET.len())))
                 .map(|byte| char::from(*byte))
                 .collect();
-            let path = self.path.join(format!("{}{suffix}.pem", self.args.key_prefix));
+            let path = self
+                .path
+                .join(format!("{}{suffix}.pem", self.args.key_prefix));
             match atomic_file::create(&path, content.as_bytes(), 0o600) {
                 Ok(()) => return Ok(path),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -150,14 +167,18 @@ impl KeyFolder {
         let mut paths = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
-            let hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+            let hidden = path
+                .file_name()
+                .is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
             if !hidden && path.extension().is_some_and(|extension| extension == "pem") {
                 paths.push(path);
             }
         }
         paths.sort();
-        let (keyring, errors) =
-            Keyring::from_entries(KeyOrder::CertNotBefore, paths.iter().map(|path| key_entry(path)));
+        let (keyring, errors) = Keyring::from_entries(
+            KeyOrder::CertNotBefore,
+            paths.iter().map(|path| key_entry(path)),
+        );
         let complaints: BTreeSet<String> =
             errors.iter().map(|error| crate::describe(error)).collect();
         for complaint in complaints.difference(&self.told) {
@@ -184,10 +205,23 @@ fn contents(keyring: &Keyring) -> BTreeSet<(String, String)> {
 fn key_entry(path: &Path) -> Result<KeyEntry, KeyFileError> {
     let pem = fs::read(path)
         .map(Zeroizing::new)
-        .map_err(|source| KeyFileError::Read { path: path.to_owned(), source })?;
-    let pair = KeyPair::from_pem(&pem, &pem)
-        .map_err(|source| KeyFileError::KeyPair { path: path.to_owned(), source })?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        .map_err(|source| KeyFileError::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+    let pair = KeyPair::from_pem(&pem, &pem).map_err(|source| KeyFileError::KeyPair {
+        path: path.to_owned(),
+        source,
+    })?;
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     // A file's times change when it is copied or restored; the certificate's don't.
-    Ok(KeyEntry { name, created_at: pair.certificate().not_before(), pair })
+    Ok(KeyEntry {
+        name,
+        created_at: pair.certificate().not_before(),
+        pair,
+    })
 }

@@ -50,19 +50,30 @@ pub(super) fn read(folder: &Path, default_namespace: &str) -> io::Result<Manifes
     let visible = |entry: &walkdir::DirEntry| {
         entry.depth() == 0 || !entry.file_name().as_encoded_bytes().starts_with(b".")
     };
-    for entry in WalkDir::new(&folder).sort_by_file_name().into_iter().filter_entry(visible) {
+    for entry in WalkDir::new(&folder)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(visible)
+    {
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => {
                 // Files come and go while the folder is read.
-                let gone = error.io_error().is_some_and(|it| it.kind() == io::ErrorKind::NotFound);
+                let gone = error
+                    .io_error()
+                    .is_some_and(|it| it.kind() == io::ErrorKind::NotFound);
                 if let Some(path) = error.path().filter(|_| !gone) {
-                    manifests.problems.insert(relative(path, &folder), reason(&error));
+                    manifests
+                        .problems
+                        .insert(relative(path, &folder), reason(&error));
                 }
                 continue;
             }
         };
-        let extension = entry.path().extension().and_then(|extension| extension.to_str());
+        let extension = entry
+            .path()
+            .extension()
+            .and_then(|extension| extension.to_str());
         if !entry.file_type().is_file() || !matches!(extension, Some("yaml" | "yml" | "json")) {
             continue;
         }
@@ -80,7 +91,9 @@ pub(super) fn read(folder: &Path, default_namespace: &str) -> io::Result<Manifes
 }
 
 fn reason(error: &walkdir::Error) -> String {
-    error.io_error().map_or_else(|| error.to_string(), ToString::to_string)
+    error
+        .io_error()
+        .map_or_else(|| error.to_string(), ToString::to_string)
 }
 
 fn relative(path: &Path, folder: &Path) -> PathBuf {
@@ -90,10 +103,15 @@ fn relative(path: &Path, folder: &Path) -> PathBuf {
 /// The file's content, if it mentions a SealedSecret.
 fn text_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
     if fs::metadata(path)?.len() > MAX_FILE {
-        return Err(io::Error::other(format!("larger than {} MiB", MAX_FILE >> 20)));
+        return Err(io::Error::other(format!(
+            "larger than {} MiB",
+            MAX_FILE >> 20
+        )));
     }
     let text = fs::read(path)?;
-    let mentions = text.windows(KIND.len()).any(|window| window == KIND.as_bytes());
+    let mentions = text
+        .windows(KIND.len())
+        .any(|window| window == KIND.as_bytes());
     Ok(mentions.then_some(text))
 }
 
@@ -117,7 +135,9 @@ impl Manifests {
         let (api_version, kind) = (word("apiVersion"), word("kind"));
         if let (Some("v1" | API_VERSION), Some("List" | "SealedSecretList")) = (api_version, kind) {
             if let Some(Value::Sequence(items)) = node.field("items").map(|items| &items.value) {
-                items.iter().for_each(|item| self.add_node(file, item, default_namespace));
+                items
+                    .iter()
+                    .for_each(|item| self.add_node(file, item, default_namespace));
             }
             return;
         }
@@ -133,8 +153,15 @@ impl Manifests {
                         sealed
                     })
                     .map_err(|error| error.to_string());
-                let found = Found { file: file.to_owned(), line, sealed };
-                self.objects.entry((namespace, name)).or_default().push(found);
+                let found = Found {
+                    file: file.to_owned(),
+                    line,
+                    sealed,
+                };
+                self.objects
+                    .entry((namespace, name))
+                    .or_default()
+                    .push(found);
             }
             Err(problem) => {
                 let problem = format!("line {line}: SealedSecret {problem}");
@@ -161,11 +188,15 @@ fn identity(node: &Node, default_namespace: &str) -> Result<ObjectKey, String> {
     let name = field("name").ok_or("has no metadata.name")?;
     let namespace = field("namespace").unwrap_or(default_namespace);
     if !is_dns_label(namespace) {
-        return Err(format!("has an invalid namespace {namespace:?}: lower-case letters, digits and '-', at most 63"));
+        return Err(format!(
+            "has an invalid namespace {namespace:?}: lower-case letters, digits and '-', at most 63"
+        ));
     }
     let valid = name.len() <= 253 && name.split('.').all(|label| is_dns_part(label));
     if !valid {
-        return Err(format!("has an invalid name {name:?}: lower-case letters, digits, '-' and '.', at most 253"));
+        return Err(format!(
+            "has an invalid name {name:?}: lower-case letters, digits, '-' and '.', at most 253"
+        ));
     }
     Ok((namespace.to_owned(), name.to_owned()))
 }
@@ -177,10 +208,7 @@ fn is_dns_label(text: &str) -> bool {
 
 fn is_dns_part(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    !text.is_empty()
-        && text.bytes().all(allowed)
-        && !text.starts_with('-')
-        && !text.ends_with('-')
+    !text.is_empty() && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 #[cfg(test)]
@@ -199,16 +227,26 @@ mod tests {
     }
 
     fn sealed(metadata: &str) -> String {
-        format!("apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {metadata}\nspec: {{encryptedData: {{}}}}\n")
+        format!(
+            "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {metadata}\nspec: {{encryptedData: {{}}}}\n"
+        )
     }
 
     fn keys(manifests: &Manifests) -> Vec<String> {
-        manifests.objects.keys().map(|(namespace, name)| format!("{namespace}/{name}")).collect()
+        manifests
+            .objects
+            .keys()
+            .map(|(namespace, name)| format!("{namespace}/{name}"))
+            .collect()
     }
 
     #[test]
     fn sealed_secrets_are_found_in_all_folders_documents_and_lists() {
-        let two = format!("{}---\n{}", sealed("{name: b, namespace: x}"), sealed("{name: c}"));
+        let two = format!(
+            "{}---\n{}",
+            sealed("{name: b, namespace: x}"),
+            sealed("{name: c}")
+        );
         let list = r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"bitnami.com/v1alpha1","kind":"SealedSecret","metadata":{"name":"d"},"spec":{"encryptedData":{}}}]}"#;
         let (_folder, manifests) = folder(&[
             ("a.yaml", &sealed("{name: a}")),
@@ -216,10 +254,16 @@ mod tests {
             ("list.json", list),
             (".git/hidden.yaml", &sealed("{name: hidden}")),
             ("notes.txt", &sealed("{name: text}")),
-            ("configmap.yaml", "kind: ConfigMap\nmetadata: {name: SealedSecret}\n"),
+            (
+                "configmap.yaml",
+                "kind: ConfigMap\nmetadata: {name: SealedSecret}\n",
+            ),
             ("helm.yaml", "{{ if .Values.x }}\nnot: [yaml\n"),
         ]);
-        assert_eq!(keys(&manifests), ["default/a", "default/c", "default/d", "x/b"]);
+        assert_eq!(
+            keys(&manifests),
+            ["default/a", "default/c", "default/d", "x/b"]
+        );
         assert!(manifests.problems.is_empty(), "{:?}", manifests.problems);
     }
 
@@ -233,8 +277,15 @@ mod tests {
             ("none.yaml", &sealed("{}")),
         ]);
         assert_eq!(keys(&manifests), ["default/good"]);
-        let problems: Vec<_> = manifests.problems.keys().map(|path| path.display().to_string()).collect();
-        assert_eq!(problems, ["bad.yaml", "name.yaml", "namespace.yaml", "none.yaml"]);
+        let problems: Vec<_> = manifests
+            .problems
+            .keys()
+            .map(|path| path.display().to_string())
+            .collect();
+        assert_eq!(
+            problems,
+            ["bad.yaml", "name.yaml", "namespace.yaml", "none.yaml"]
+        );
     }
 
     #[test]
@@ -242,6 +293,10 @@ mod tests {
         let text = sealed("{name: a}").replace("{encryptedData: {}}", "[1]");
         let (_folder, manifests) = folder(&[("a.yaml", &text)]);
         let found = &manifests.objects[&("default".to_owned(), "a".to_owned())][0];
-        assert!(found.sealed.as_ref().unwrap_err().contains("line 4"), "{:?}", found.sealed);
+        assert!(
+            found.sealed.as_ref().unwrap_err().contains("line 4"),
+            "{:?}",
+            found.sealed
+        );
     }
 }

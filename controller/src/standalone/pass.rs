@@ -69,7 +69,15 @@ impl Pass {
     pub(super) fn new(folders: Folders, unsealer: Unsealer, keyring: SharedKeyring) -> Self {
         let status = status_file::read(&folders.status);
         let settled = HashMap::new();
-        Self { folders, unsealer, keyring, status, settled, failures: 0, cleared: false }
+        Self {
+            folders,
+            unsealer,
+            keyring,
+            status,
+            settled,
+            failures: 0,
+            cleared: false,
+        }
     }
 
     /// Runs once; returns the pause after which something that failed should be tried again.
@@ -94,11 +102,20 @@ impl Pass {
             .iter()
             .map(|(key, places)| self.object(key.clone(), places, keyring_id))
             .collect();
-        let done: Vec<Done> = futures::stream::iter(jobs).buffered(CONCURRENCY).collect().await;
-        let retry_objects = done.iter().any(|it| matches!(it.outcome, Outcome::Retrying { .. }));
+        let done: Vec<Done> = futures::stream::iter(jobs)
+            .buffered(CONCURRENCY)
+            .collect()
+            .await;
+        let retry_objects = done
+            .iter()
+            .any(|it| matches!(it.outcome, Outcome::Retrying { .. }));
         let kept = self.remove_gone(&manifests);
         let retry_status = !self.publish(done, kept, &manifests);
-        self.failures = if retry_objects || retry_status { self.failures + 1 } else { 0 };
+        self.failures = if retry_objects || retry_status {
+            self.failures + 1
+        } else {
+            0
+        };
         (self.failures > 0).then(|| FIRST_PAUSE.saturating_mul(1 << self.failures.min(9)))
     }
 
@@ -107,7 +124,10 @@ impl Pass {
         tracing::error!(%folder, %error, "cannot read manifests, leaving everything as it is");
         let file = self.folders.manifests.clone();
         let mut status = self.status.clone();
-        status.problems = vec![Problem { file, message: error.to_string() }];
+        status.problems = vec![Problem {
+            file,
+            message: error.to_string(),
+        }];
         self.write_status(status);
         Some(FIRST_PAUSE)
     }
@@ -115,14 +135,19 @@ impl Pass {
     /// Changes when any key does, so that what no key could open is tried with the new one.
     fn keyring_id(&self) -> [u8; 32] {
         let keyring = self.keyring.borrow();
-        let fingerprints: BTreeSet<String> =
-            keyring.entries().map(|entry| entry.pair.fingerprint().to_string()).collect();
+        let fingerprints: BTreeSet<String> = keyring
+            .entries()
+            .map(|entry| entry.pair.fingerprint().to_string())
+            .collect();
         Sha256::digest(fingerprints.into_iter().collect::<Vec<_>>().join(",")).into()
     }
 
     /// Brings one object's directory to what it should be.
     async fn object(&self, key: ObjectKey, places: &[Found], keyring_id: [u8; 32]) -> Done {
-        let file = places.first().map(|found| found.file.clone()).unwrap_or_default();
+        let file = places
+            .first()
+            .map(|found| found.file.clone())
+            .unwrap_or_default();
         let done = |outcome, step| Done {
             key: key.clone(),
             file: file.clone(),
@@ -139,7 +164,13 @@ impl Pass {
             Ok(sealed) => sealed,
             Err(message) => {
                 let message = format!("{}: {message}", found.file.display());
-                return done(Outcome::Stalled { reason: "Malformed", message }, Step::Unseal);
+                return done(
+                    Outcome::Stalled {
+                        reason: "Malformed",
+                        message,
+                    },
+                    Step::Unseal,
+                );
             }
         };
         let volume = Volume::new(&self.folders.out, &key.0, &key.1);
@@ -149,7 +180,10 @@ impl Pass {
             && digest_of(&volume).await == Some(settled.output)
         {
             let settled = Some(*settled);
-            return Done { settled, ..done(Outcome::Synced, Step::Update) };
+            return Done {
+                settled,
+                ..done(Outcome::Synced, Step::Update)
+            };
         }
         let desired = match self.unsealer.desired(Arc::new(sealed.clone())).await {
             Ok(desired) => desired,
@@ -159,17 +193,29 @@ impl Pass {
             }
             Err(error) => return done(retrying(&error), Step::Unseal),
         };
-        let marker = Marker { file: found.file.clone() };
+        let marker = Marker {
+            file: found.file.clone(),
+        };
         let output = content_digest(&desired.data);
         let write = tokio::task::spawn_blocking(move || volume.write(&desired.data, &marker)).await;
         match write {
             Ok(Ok(written)) => {
                 let settled = Some(Settled { input, output });
-                Done { written, settled, ..done(Outcome::Synced, Step::Update) }
+                Done {
+                    written,
+                    settled,
+                    ..done(Outcome::Synced, Step::Update)
+                }
             }
             Ok(Err(error @ VolumeError::Unmanaged(_))) => {
                 let message = format!("failed update: Resource {error}");
-                done(Outcome::Stalled { reason: "Unmanaged", message }, Step::Update)
+                done(
+                    Outcome::Stalled {
+                        reason: "Unmanaged",
+                        message,
+                    },
+                    Step::Update,
+                )
             }
             Ok(Err(error)) => done(retrying(&error), Step::Update),
             Err(error) => done(retrying(&error), Step::Update),
@@ -220,7 +266,12 @@ impl Pass {
             .status
             .items
             .iter()
-            .map(|item| ((item.namespace.clone(), item.name.clone()), item.status.clone()))
+            .map(|item| {
+                (
+                    (item.namespace.clone(), item.name.clone()),
+                    item.status.clone(),
+                )
+            })
             .collect();
         self.settled = done
             .iter()
@@ -229,8 +280,18 @@ impl Pass {
         let kept = kept.into_iter().map(|(key, file)| {
             let problem = unreadable(manifests, &file).unwrap_or_default();
             let message = format!("{}: {problem}", file.display());
-            let outcome = Outcome::Stalled { reason: "Unreadable", message };
-            Done { key, file, outcome, step: Step::Unseal, written: false, settled: None }
+            let outcome = Outcome::Stalled {
+                reason: "Unreadable",
+                message,
+            };
+            Done {
+                key,
+                file,
+                outcome,
+                step: Step::Unseal,
+                written: false,
+                settled: None,
+            }
         });
         let mut items = BTreeMap::new();
         for done in done.into_iter().chain(kept) {
@@ -247,17 +308,34 @@ impl Pass {
             let status = next_status(previous, None, &done.outcome, now)
                 .or_else(|| previous.cloned())
                 .unwrap_or_default();
-            items.insert(done.key, Item { namespace, name, file: done.file, status });
+            items.insert(
+                done.key,
+                Item {
+                    namespace,
+                    name,
+                    file: done.file,
+                    status,
+                },
+            );
         }
         let problems: Vec<Problem> = manifests
             .problems
             .iter()
-            .map(|(file, message)| Problem { file: file.clone(), message: message.clone() })
+            .map(|(file, message)| Problem {
+                file: file.clone(),
+                message: message.clone(),
+            })
             .collect();
-        for problem in problems.iter().filter(|problem| !self.status.problems.contains(problem)) {
+        for problem in problems
+            .iter()
+            .filter(|problem| !self.status.problems.contains(problem))
+        {
             tracing::error!(file = %problem.file.display(), error = problem.message, "cannot read manifest");
         }
-        self.write_status(StatusFile { items: items.into_values().collect(), problems })
+        self.write_status(StatusFile {
+            items: items.into_values().collect(),
+            problems,
+        })
     }
 
     fn write_status(&mut self, status: StatusFile) -> bool {
@@ -276,7 +354,10 @@ impl Pass {
 
 async fn digest_of(volume: &Volume) -> Option<ContentDigest> {
     let volume = volume.clone();
-    tokio::task::spawn_blocking(move || volume.digest()).await.ok().flatten()
+    tokio::task::spawn_blocking(move || volume.digest())
+        .await
+        .ok()
+        .flatten()
 }
 
 fn input_digest(sealed: &SealedSecret, file: &Path, keyring_id: [u8; 32]) -> [u8; 32] {
@@ -290,19 +371,32 @@ fn input_digest(sealed: &SealedSecret, file: &Path, keyring_id: [u8; 32]) -> [u8
 }
 
 /// Why a file, or the folder it was in, can't be read.
-fn unreadable<'manifests>(manifests: &'manifests Manifests, file: &Path) -> Option<&'manifests str> {
-    file.ancestors().find_map(|path| manifests.problems.get(path)).map(String::as_str)
+fn unreadable<'manifests>(
+    manifests: &'manifests Manifests,
+    file: &Path,
+) -> Option<&'manifests str> {
+    file.ancestors()
+        .find_map(|path| manifests.problems.get(path))
+        .map(String::as_str)
 }
 
 fn duplicate(places: &[Found]) -> Outcome {
-    let places: Vec<String> =
-        places.iter().map(|found| format!("{}:{}", found.file.display(), found.line)).collect();
+    let places: Vec<String> = places
+        .iter()
+        .map(|found| format!("{}:{}", found.file.display(), found.line))
+        .collect();
     Outcome::Stalled {
         reason: "Duplicate",
-        message: format!("defined more than once: {}; keep one of them", places.join(", ")),
+        message: format!(
+            "defined more than once: {}; keep one of them",
+            places.join(", ")
+        ),
     }
 }
 
 fn retrying(error: &(dyn std::error::Error + 'static)) -> Outcome {
-    Outcome::Retrying { reason: "UpdateFailed", message: crate::describe(error) }
+    Outcome::Retrying {
+        reason: "UpdateFailed",
+        message: crate::describe(error),
+    }
 }

@@ -46,7 +46,10 @@ pub(super) struct Problem {
 
 /// The last status; empty when there is none or it can't be read, since all of it is found out anew.
 pub(super) fn read(path: &Path) -> StatusFile {
-    fs::read(path).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
+    fs::read(path)
+        .ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_default()
 }
 
 /// Replaces the file.

@@ -64,7 +64,9 @@ pub(super) struct Volume {
 
 impl Volume {
     pub(super) fn new(out: &Path, namespace: &str, name: &str) -> Self {
-        Self { path: out.join(namespace).join(name) }
+        Self {
+            path: out.join(namespace).join(name),
+        }
     }
 
     /// Whose directory it is; `None` when it is missing or not ours.
@@ -77,7 +79,10 @@ impl Volume {
     /// # Errors
     /// Nothing is half-written: the old version stays.
     pub(super) fn write(&self, items: &Items, marker: &Marker) -> Result<bool, VolumeError> {
-        let error = |source| VolumeError::Write { path: self.path.clone(), source };
+        let error = |source| VolumeError::Write {
+            path: self.path.clone(),
+            source,
+        };
         let existing = self.marker();
         if existing.is_none() && fs::symlink_metadata(&self.path).is_ok() {
             return Err(VolumeError::Unmanaged(self.path.clone()));
@@ -100,9 +105,17 @@ impl Volume {
         if self.marker().is_none() {
             return Ok(());
         }
-        let error = |source| VolumeError::Write { path: self.path.clone(), source };
-        let Some(namespace) = self.path.parent() else { return Ok(()) };
-        let grave = tempfile::Builder::new().prefix("..").tempdir_in(namespace).map_err(error)?;
+        let error = |source| VolumeError::Write {
+            path: self.path.clone(),
+            source,
+        };
+        let Some(namespace) = self.path.parent() else {
+            return Ok(());
+        };
+        let grave = tempfile::Builder::new()
+            .prefix("..")
+            .tempdir_in(namespace)
+            .map_err(error)?;
         fs::rename(&self.path, grave.path().join("gone")).map_err(error)?;
         sync_folder(namespace).map_err(error)?;
         grave.close().map_err(error)?;
@@ -141,9 +154,13 @@ impl Volume {
 
     /// A new directory appears with everything in it.
     fn create(&self, items: &Items, marker: &Marker) -> io::Result<()> {
-        let Some(namespace) = self.path.parent() else { return Err(io::ErrorKind::NotFound.into()) };
+        let Some(namespace) = self.path.parent() else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
         make_private_folder(namespace)?;
-        let stage = tempfile::Builder::new().prefix("..").tempdir_in(namespace)?;
+        let stage = tempfile::Builder::new()
+            .prefix("..")
+            .tempdir_in(namespace)?;
         let volume = stage.path().join("volume");
         make_private_folder(&volume)?;
         let payload = write_payload(&volume, items)?;
@@ -256,7 +273,10 @@ fn visible_folders(path: &Path) -> io::Result<Vec<String>> {
 
 /// Writes the files of a version into a folder of its own and returns the folder's name.
 fn write_payload(volume: &Path, items: &Items) -> io::Result<OsString> {
-    let payload = tempfile::Builder::new().prefix("..").rand_bytes(8).tempdir_in(volume)?;
+    let payload = tempfile::Builder::new()
+        .prefix("..")
+        .rand_bytes(8)
+        .tempdir_in(volume)?;
     for (item, value) in items {
         let mut file = File::options()
             .write(true)
@@ -268,7 +288,9 @@ fn write_payload(volume: &Path, items: &Items) -> io::Result<OsString> {
     }
     sync_folder(payload.path())?;
     let path = payload.keep();
-    path.file_name().map(OsStr::to_owned).ok_or_else(|| io::ErrorKind::NotFound.into())
+    path.file_name()
+        .map(OsStr::to_owned)
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 fn remove_any(path: &Path) -> io::Result<()> {
@@ -300,16 +322,23 @@ mod tests {
     use super::*;
 
     fn items(pairs: &[(&str, &str)]) -> Items {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), Zeroizing::new(v.as_bytes().to_vec()))).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), Zeroizing::new(v.as_bytes().to_vec())))
+            .collect()
     }
 
     fn marker() -> Marker {
-        Marker { file: "a.yaml".into() }
+        Marker {
+            file: "a.yaml".into(),
+        }
     }
 
     fn names(path: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = fs::read_dir(path)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -318,24 +347,53 @@ mod tests {
     fn a_secret_is_laid_out_as_a_mounted_volume() {
         let out = tempfile::tempdir().unwrap();
         let volume = Volume::new(out.path(), "shop", "db");
-        assert!(volume.write(&items(&[("password", "hunter2"), ("user", "u")]), &marker()).unwrap());
+        assert!(
+            volume
+                .write(&items(&[("password", "hunter2"), ("user", "u")]), &marker())
+                .unwrap()
+        );
         let path = out.path().join("shop/db");
-        assert_eq!(fs::read_to_string(path.join("password")).unwrap(), "hunter2");
-        assert_eq!(fs::read_link(path.join("user")).unwrap(), Path::new("..data/user"));
-        let mode = fs::metadata(path.join("password")).unwrap().permissions().mode();
+        assert_eq!(
+            fs::read_to_string(path.join("password")).unwrap(),
+            "hunter2"
+        );
+        assert_eq!(
+            fs::read_link(path.join("user")).unwrap(),
+            Path::new("..data/user")
+        );
+        let mode = fs::metadata(path.join("password"))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
-        assert!(!volume.write(&items(&[("password", "hunter2"), ("user", "u")]), &marker()).unwrap());
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+        assert!(
+            !volume
+                .write(&items(&[("password", "hunter2"), ("user", "u")]), &marker())
+                .unwrap()
+        );
     }
 
     #[test]
     fn an_update_leaves_nothing_of_the_old_version() {
         let out = tempfile::tempdir().unwrap();
         let volume = Volume::new(out.path(), "shop", "db");
-        volume.write(&items(&[("a", "1"), ("b", "2")]), &marker()).unwrap();
-        assert!(volume.write(&items(&[("b", "3"), ("c", "4")]), &marker()).unwrap());
+        volume
+            .write(&items(&[("a", "1"), ("b", "2")]), &marker())
+            .unwrap();
+        assert!(
+            volume
+                .write(&items(&[("b", "3"), ("c", "4")]), &marker())
+                .unwrap()
+        );
         let path = out.path().join("shop/db");
-        let visible: Vec<_> = names(&path).into_iter().filter(|name| !name.starts_with("..")).collect();
+        let visible: Vec<_> = names(&path)
+            .into_iter()
+            .filter(|name| !name.starts_with(".."))
+            .collect();
         assert_eq!(visible, ["b", "c"]);
         assert_eq!(fs::read_to_string(path.join("b")).unwrap(), "3");
         assert_eq!(names(&path).len(), 5, "{:?}", names(&path));
@@ -353,7 +411,10 @@ mod tests {
             &|| fs::write(path.join("extra"), "x").unwrap(),
             &|| fs::remove_file(path.join("a")).unwrap(),
             &|| fs::remove_file(path.join("..data")).unwrap(),
-            &|| fs::set_permissions(path.join("..data/a"), fs::Permissions::from_mode(0o644)).unwrap(),
+            &|| {
+                fs::set_permissions(path.join("..data/a"), fs::Permissions::from_mode(0o644))
+                    .unwrap()
+            },
         ];
         for edit in edits {
             edit();
@@ -371,7 +432,10 @@ mod tests {
         fs::create_dir_all(&path).unwrap();
         fs::write(path.join("own"), "kept").unwrap();
         let volume = Volume::new(out.path(), "shop", "db");
-        assert!(matches!(volume.write(&items(&[("a", "1")]), &marker()), Err(VolumeError::Unmanaged(_))));
+        assert!(matches!(
+            volume.write(&items(&[("a", "1")]), &marker()),
+            Err(VolumeError::Unmanaged(_))
+        ));
         volume.remove().unwrap();
         assert_eq!(names(&path), ["own"]);
     }
@@ -379,7 +443,10 @@ mod tests {
     #[test]
     fn removal_takes_the_empty_namespace_with_it() {
         let out = tempfile::tempdir().unwrap();
-        let (one, two) = (Volume::new(out.path(), "shop", "a"), Volume::new(out.path(), "shop", "b"));
+        let (one, two) = (
+            Volume::new(out.path(), "shop", "a"),
+            Volume::new(out.path(), "shop", "b"),
+        );
         one.write(&items(&[("a", "1")]), &marker()).unwrap();
         two.write(&items(&[]), &marker()).unwrap();
         one.remove().unwrap();

@@ -28,7 +28,9 @@ impl Wake {
     /// Where the system can't, only the regular looks remain, and a warning says so.
     pub(super) fn new(manifests: &Path, keys: &Path) -> Self {
         let (sender, changes) = mpsc::channel(1);
-        let root = manifests.canonicalize().unwrap_or_else(|_| manifests.to_owned());
+        let root = manifests
+            .canonicalize()
+            .unwrap_or_else(|_| manifests.to_owned());
         let handler = move |event: notify::Result<notify::Event>| {
             let matters = match &event {
                 Ok(event) => !event.kind.is_access() && matters(&event.paths, &root),
@@ -47,7 +49,10 @@ impl Wake {
         let watcher = watcher.inspect_err(|error| {
             tracing::warn!(%error, every = ?IDLE, "cannot watch folders for changes, looking at them regularly instead");
         });
-        Self { changes, _watcher: watcher.ok() }
+        Self {
+            changes,
+            _watcher: watcher.ok(),
+        }
     }
 
     /// Returns when it is time to look again; after `again` at the latest, if given.
@@ -77,7 +82,9 @@ fn matters(paths: &[PathBuf], root: &Path) -> bool {
     paths.is_empty()
         || paths.iter().any(|path| {
             let below = path.strip_prefix(root).unwrap_or(Path::new(""));
-            !below.components().any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."))
+            !below
+                .components()
+                .any(|part| part.as_os_str().as_encoded_bytes().starts_with(b"."))
         })
 }
 
@@ -89,7 +96,10 @@ mod tests {
     fn changes_in_hidden_folders_do_not_matter() {
         let root = Path::new("/repo");
         assert!(matters(&["/repo/a.yaml".into()], root));
-        assert!(!matters(&["/repo/.git/index".into(), "/repo/x/.swp".into()], root));
+        assert!(!matters(
+            &["/repo/.git/index".into(), "/repo/x/.swp".into()],
+            root
+        ));
         assert!(matters(&["/keys/a.pem".into()], root));
     }
 
@@ -100,6 +110,8 @@ mod tests {
         let mut wake = Wake::new(folder.path(), keys.path());
         let woken = wake.next(None);
         std::fs::write(folder.path().join("a.yaml"), "x").unwrap();
-        tokio::time::timeout(Duration::from_secs(20), woken).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), woken)
+            .await
+            .unwrap();
     }
 }

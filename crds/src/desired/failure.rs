@@ -67,9 +67,9 @@ impl DesiredError {
     /// Whether a key that isn't in the keyring yet might help.
     pub fn may_need_another_key(&self) -> bool {
         match self {
-            Self::Items(failures) => failures.iter().any(|failure| {
-                matches!(&failure.problem, ItemProblem::Unseal(UnsealError::NoKey))
-            }),
+            Self::Items(failures) => failures
+                .iter()
+                .any(|failure| matches!(&failure.problem, ItemProblem::Unseal(UnsealError::NoKey))),
             Self::Legacy(error) => *error == UnsealError::NoKey,
             _ => false,
         }
@@ -113,10 +113,13 @@ impl fmt::Display for DesiredError {
         let failures = match self {
             Self::Items(failures) => failures,
             Self::BothDataAndEncryptedData => {
-                return f.write_str("both spec.data and spec.encryptedData are set; remove spec.data");
+                return f
+                    .write_str("both spec.data and spec.encryptedData are set; remove spec.data");
             }
             Self::DeprecatedData => {
-                return f.write_str("spec.data is deprecated and switched off; seal again as spec.encryptedData");
+                return f.write_str(
+                    "spec.data is deprecated and switched off; seal again as spec.encryptedData",
+                );
             }
             Self::Legacy(UnsealError::Base64(error)) => return write!(f, "{error} (data)"),
             Self::Legacy(_) => return f.write_str("no key could decrypt secret (data)"),
@@ -124,7 +127,10 @@ impl fmt::Display for DesiredError {
         };
         let mut lines: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for failure in failures {
-            lines.entry(failure.problem.to_string()).or_default().push(&failure.item);
+            lines
+                .entry(failure.problem.to_string())
+                .or_default()
+                .push(&failure.item);
         }
         for (number, (message, items)) in lines.iter().enumerate() {
             let line_break = if number == 0 { "" } else { "\n" };

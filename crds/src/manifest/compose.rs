@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use base64::Engine as _;
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span, Tag};
+use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StructureStyle, Tag};
 use zeroize::Zeroizing;
 
 use super::node::{Key, Node, Position, Value};
@@ -34,6 +34,8 @@ pub(super) fn compose(text: &str, first_line: usize) -> Result<Vec<Node>, Compos
     options.flow_nesting_limit = MAX_DEPTH;
     options.block_nesting_limit = MAX_DEPTH;
     let mut composer = Composer {
+        input: text,
+        flow: 0,
         parser: Parser::new_from_str_with_options(text, options),
         offset: first_line.saturating_sub(1),
         anchors: HashMap::new(),
@@ -57,6 +59,9 @@ pub(super) fn compose(text: &str, first_line: usize) -> Result<Vec<Node>, Compos
 }
 
 struct Composer<'input> {
+    input: &'input str,
+    /// How many flow collections (`[]`, `{}`) enclose the current node.
+    flow: usize,
     parser: Parser<'input, granit_parser::StrInput<'input>>,
     offset: usize,
     anchors: HashMap<usize, (Node, Size)>,
@@ -77,7 +82,11 @@ fn height(node: &Node) -> usize {
     match &node.value {
         Value::Sequence(items) => 1 + items.iter().map(height).max().unwrap_or(0),
         Value::Mapping(fields) => {
-            1 + fields.iter().map(|(_, node)| height(node)).max().unwrap_or(0)
+            1 + fields
+                .iter()
+                .map(|(_, node)| height(node))
+                .max()
+                .unwrap_or(0)
         }
         _ => 0,
     }
@@ -114,28 +123,57 @@ impl<'input> Composer<'input> {
         if depth > MAX_DEPTH {
             return Err(self.error(&span, "nested too deeply"));
         }
+        self.refuse_tab(&span)?;
         let position = self.position(&span);
         let (nodes_before, text_before) = (self.nodes, self.text);
         let (value, anchor) = match event {
             Event::Alias(id) => return self.alias(id, &span, depth),
             Event::Scalar(text, style, anchor, tag) => {
-                self.charge(Size { nodes: 1, text: text.len(), height: 0 }, &span)?;
+                self.charge(
+                    Size {
+                        nodes: 1,
+                        text: text.len(),
+                        height: 0,
+                    },
+                    &span,
+                )?;
                 (self.scalar(text, style, tag.as_deref(), &span)?, anchor)
             }
-            Event::SequenceStart(_, anchor, _) => {
-                self.charge(Size { nodes: 1, text: 0, height: 0 }, &span)?;
+            Event::SequenceStart(style, anchor, _) => {
+                self.charge(
+                    Size {
+                        nodes: 1,
+                        text: 0,
+                        height: 0,
+                    },
+                    &span,
+                )?;
                 let mut items = Vec::new();
+                let flow = usize::from(style == StructureStyle::Flow);
+                self.flow += flow;
                 loop {
                     match self.expect_next(span)? {
                         (Event::SequenceEnd, _) => break,
                         (event, span) => items.push(self.node(event, span, depth + 1)?),
                     }
                 }
+                self.flow -= flow;
                 (Value::Sequence(items), anchor)
             }
-            Event::MappingStart(_, anchor, _) => {
-                self.charge(Size { nodes: 1, text: 0, height: 0 }, &span)?;
-                (Value::Mapping(self.mapping(span, depth)?), anchor)
+            Event::MappingStart(style, anchor, _) => {
+                self.charge(
+                    Size {
+                        nodes: 1,
+                        text: 0,
+                        height: 0,
+                    },
+                    &span,
+                )?;
+                let flow = usize::from(style == StructureStyle::Flow);
+                self.flow += flow;
+                let fields = self.mapping(span, depth)?;
+                self.flow -= flow;
+                (Value::Mapping(fields), anchor)
             }
             _ => return Err(self.error(&span, "unexpected content")),
         };
@@ -150,6 +188,21 @@ impl<'input> Composer<'input> {
             self.anchors.insert(anchor, (node.clone(), size));
         }
         Ok(node)
+    }
+
+    /// The parser takes tabs as indentation in places; Kubernetes tools never do.
+    fn refuse_tab(&self, span: &Span) -> Result<(), ComposeError> {
+        let before = span
+            .start
+            .byte_offset()
+            .and_then(|at| self.input.get(..at))
+            .unwrap_or("");
+        let indentation = before.rsplit('\n').next().unwrap_or("");
+        let blank = indentation.bytes().all(|byte| matches!(byte, b' ' | b'\t'));
+        if self.flow == 0 && blank && indentation.contains('\t') {
+            return Err(self.error(span, "indented with a tab; use spaces"));
+        }
+        Ok(())
     }
 
     fn alias(&mut self, id: usize, span: &Span, depth: usize) -> Result<Node, ComposeError> {
@@ -175,7 +228,8 @@ impl<'input> Composer<'input> {
                 (Event::MappingEnd, _) => break,
                 pair => pair,
             };
-            let is_merge = matches!(&key, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
+            let is_merge =
+                matches!(&key, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<");
             let key = self.node(key, key_span, depth + 1)?;
             let (event, span) = self.expect_next(key_span)?;
             let value = self.node(event, span, depth + 1)?;
@@ -192,7 +246,11 @@ impl<'input> Composer<'input> {
                 Value::Null => Some("null".to_owned()),
                 _ => None,
             };
-            let key = Key { name: name.to_owned(), spelled, position: key.position };
+            let key = Key {
+                name: name.to_owned(),
+                spelled,
+                position: key.position,
+            };
             match index.get(&key.name).and_then(|at| fields.get_mut(*at)) {
                 Some(earlier) => *earlier = (key, value),
                 None => {
@@ -281,10 +339,16 @@ impl<'input> Composer<'input> {
     }
 
     fn position(&self, span: &Span) -> Position {
-        Position { line: span.start.line() + self.offset, column: span.start.col() + 1 }
+        Position {
+            line: span.start.line() + self.offset,
+            column: span.start.col() + 1,
+        }
     }
 
     fn error(&self, span: &Span, message: &str) -> ComposeError {
-        ComposeError { position: self.position(span), message: message.to_owned() }
+        ComposeError {
+            position: self.position(span),
+            message: message.to_owned(),
+        }
     }
 }

@@ -72,7 +72,10 @@ pub struct Key {
 impl Node {
     /// The value under `key`, if this is a mapping that has it.
     pub fn field(&self, key: &str) -> Option<&Node> {
-        self.fields()?.iter().find(|(name, _)| name.name == key).map(|(_, node)| node)
+        self.fields()?
+            .iter()
+            .find(|(name, _)| name.name == key)
+            .map(|(_, node)| node)
     }
 
     /// Keys and values, if this is a mapping.
@@ -131,9 +134,10 @@ impl fmt::Debug for Value {
             Value::Number { .. } => f.write_str("Number(..)"),
             Value::String(_) => f.write_str("String(..)"),
             Value::Sequence(items) => f.debug_list().entries(items).finish(),
-            Value::Mapping(fields) => {
-                f.debug_map().entries(fields.iter().map(|(key, node)| (&key.name, node))).finish()
-            }
+            Value::Mapping(fields) => f
+                .debug_map()
+                .entries(fields.iter().map(|(key, node)| (&key.name, node)))
+                .finish(),
         }
     }
 }

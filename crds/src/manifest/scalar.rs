@@ -18,18 +18,30 @@ pub fn resolve(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Value::Bool { value: true, text: text.to_owned() };
+            return Value::Bool {
+                value: true,
+                text: text.to_owned(),
+            };
         }
         "n" | "N" | "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Value::Bool { value: false, text: text.to_owned() };
+            return Value::Bool {
+                value: false,
+                text: text.to_owned(),
+            };
         }
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" | "-.inf" | "-.Inf" | "-.INF"
         | ".nan" | ".NaN" | ".NAN" => {
-            return Value::Number { canonical: text.to_owned(), text: text.to_owned() };
+            return Value::Number {
+                canonical: text.to_owned(),
+                text: text.to_owned(),
+            };
         }
         _ => {}
     }
-    let number = |canonical: String| Value::Number { canonical, text: text.to_owned() };
+    let number = |canonical: String| Value::Number {
+        canonical,
+        text: text.to_owned(),
+    };
     match text.as_bytes().first() {
         Some(b'0'..=b'9' | b'+' | b'-' | b'.') => {
             if let Some(integer) = integer(text) {
@@ -89,7 +101,8 @@ fn is_float(text: &str) -> bool {
         None => digits(mantissa),
     };
     mantissa_ok
-        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['-', '+']).unwrap_or(exponent)))
 }
 
 #[cfg(test)]
@@ -97,23 +110,53 @@ mod tests {
     use super::*;
 
     fn as_string(text: &str) -> String {
-        let node = super::super::Node { value: resolve(text), position: Default::default() };
+        let node = super::super::Node {
+            value: resolve(text),
+            position: Default::default(),
+        };
         node.as_wanted_string().unwrap().to_owned()
     }
 
     #[test]
     fn scalars_become_the_strings_that_kubernetes_tools_make_of_them() {
         for (written, wanted) in [
-            ("yes", "true"), ("on", "true"), ("y", "true"), ("Off", "false"), ("n", "false"),
-            ("0777", "511"), ("0o17", "15"), ("0x1F", "31"), ("0b11", "3"), ("1_000", "1000"),
-            ("+5", "5"), ("-0x10", "-16"), ("-0", "0"), ("007", "7"),
-            ("", ""), ("~", ""), ("NULL", ""),
+            ("yes", "true"),
+            ("on", "true"),
+            ("y", "true"),
+            ("Off", "false"),
+            ("n", "false"),
+            ("0777", "511"),
+            ("0o17", "15"),
+            ("0x1F", "31"),
+            ("0b11", "3"),
+            ("1_000", "1000"),
+            ("+5", "5"),
+            ("-0x10", "-16"),
+            ("-0", "0"),
+            ("007", "7"),
+            ("", ""),
+            ("~", ""),
+            ("NULL", ""),
             ("18446744073709551615", "18446744073709551615"),
             ("-9223372036854775808", "-9223372036854775808"),
-            ("3.14159265358979", "3.14159265358979"), ("1.10", "1.10"), ("1e3", "1e3"), ("08", "08"),
-            ("123456789012345678901234567890", "123456789012345678901234567890"),
-            ("2001-01-01", "2001-01-01"), ("1:30", "1:30"), ("tRue", "tRue"), ("0x", "0x"), ("-", "-"),
-            ("1.2.3", "1.2.3"), ("0xZZ", "0xZZ"), ("--1", "--1"), ("1e", "1e"), (".", "."),
+            ("3.14159265358979", "3.14159265358979"),
+            ("1.10", "1.10"),
+            ("1e3", "1e3"),
+            ("08", "08"),
+            (
+                "123456789012345678901234567890",
+                "123456789012345678901234567890",
+            ),
+            ("2001-01-01", "2001-01-01"),
+            ("1:30", "1:30"),
+            ("tRue", "tRue"),
+            ("0x", "0x"),
+            ("-", "-"),
+            ("1.2.3", "1.2.3"),
+            ("0xZZ", "0xZZ"),
+            ("--1", "--1"),
+            ("1e", "1e"),
+            (".", "."),
         ] {
             assert_eq!(as_string(written), wanted, "{written:?}");
         }
@@ -121,7 +164,19 @@ mod tests {
 
     #[test]
     fn text_that_only_looks_like_a_number_stays_a_string() {
-        for text in ["1:30", "2001-01-01", "1.2.3", "0xZZ", "--1", "-", "+", ".", "1e", "e1", "_1"] {
+        for text in [
+            "1:30",
+            "2001-01-01",
+            "1.2.3",
+            "0xZZ",
+            "--1",
+            "-",
+            "+",
+            ".",
+            "1e",
+            "e1",
+            "_1",
+        ] {
             assert!(matches!(resolve(text), Value::String(_)), "{text:?}");
         }
         for text in ["08", "1.", ".5", "1e3", "-1.5E-3", ".inf"] {

@@ -30,7 +30,11 @@ pub struct ReadError {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "document {}: {}: {}", self.document, self.position, self.message)
+        write!(
+            f,
+            "document {}: {}: {}",
+            self.document, self.position, self.message
+        )
     }
 }
 
@@ -47,9 +51,19 @@ pub fn read(input: &[u8]) -> Result<Vec<Document>, ReadError> {
     let text = std::str::from_utf8(input).map_err(|error| {
         let good = input.get(..error.valid_up_to()).unwrap_or_default();
         let line = good.iter().filter(|byte| **byte == b'\n').count() + 1;
-        let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let position = Position { line, column: good.len() - start + 1 };
-        ReadError { document: 1, position, message: "not UTF-8 text".to_owned() }
+        let start = good
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let position = Position {
+            line,
+            column: good.len() - start + 1,
+        };
+        ReadError {
+            document: 1,
+            position,
+            message: "not UTF-8 text".to_owned(),
+        }
     })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut documents = Vec::new();
@@ -68,7 +82,10 @@ pub fn read(input: &[u8]) -> Result<Vec<Document>, ReadError> {
         for node in nodes {
             let empty = node.is_null() || node.fields().is_some_and(<[_]>::is_empty);
             if !empty {
-                documents.push(Document { number: documents.len() + 1, node });
+                documents.push(Document {
+                    number: documents.len() + 1,
+                    node,
+                });
             }
         }
     }
@@ -89,20 +106,29 @@ fn chunks(text: &str) -> Vec<Result<Chunk<'_>, Position>> {
     let mut at = 0;
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let next = at + line.len();
-        let marker = line.strip_prefix("---").filter(|rest| {
-            rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n'])
-        });
+        let marker = line
+            .strip_prefix("---")
+            .filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
         if let Some(rest) = marker {
-            chunks.push(Ok(Chunk { text: text.get(start..at).unwrap_or_default(), first_line }));
+            chunks.push(Ok(Chunk {
+                text: text.get(start..at).unwrap_or_default(),
+                first_line,
+            }));
             let rest = rest.trim();
             if !rest.is_empty() && !rest.starts_with('#') {
-                chunks.push(Err(Position { line: number + 1, column: 5 }));
+                chunks.push(Err(Position {
+                    line: number + 1,
+                    column: 5,
+                }));
             }
             (start, first_line) = (next, number + 2);
         }
         at = next;
     }
-    chunks.push(Ok(Chunk { text: text.get(start..).unwrap_or_default(), first_line }));
+    chunks.push(Ok(Chunk {
+        text: text.get(start..).unwrap_or_default(),
+        first_line,
+    }));
     chunks
 }
 
@@ -140,7 +166,7 @@ fn read_json(text: &str, first_line: usize) -> Result<Vec<Node>, ComposeError> {
         let JsonNode(mut node) = result.map_err(|error| ComposeError {
             position: Position {
                 line: first_line + error.line().saturating_sub(1),
-                column: error.column(),
+                column: error.column().max(1),
             },
             message: json_message(&error).to_owned(),
         })?;
@@ -184,7 +210,10 @@ struct JsonNode(Node);
 impl<'de> Deserialize<'de> for JsonNode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let value = deserializer.deserialize_any(JsonVisitor)?;
-        Ok(JsonNode(Node { value, position: Position::default() }))
+        Ok(JsonNode(Node {
+            value,
+            position: Position::default(),
+        }))
     }
 }
 
@@ -200,7 +229,10 @@ struct JsonVisitor;
 
 impl JsonVisitor {
     fn number(text: String) -> Value {
-        Value::Number { canonical: text.clone(), text }
+        Value::Number {
+            canonical: text.clone(),
+            text,
+        }
     }
 }
 
@@ -216,7 +248,10 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool { value, text: value.to_string() })
+        Ok(Value::Bool {
+            value,
+            text: value.to_string(),
+        })
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
@@ -256,7 +291,14 @@ impl<'de> Visitor<'de> for JsonVisitor {
                 Some((_, earlier)) => *earlier = node,
                 None => {
                     index.insert(name.clone(), fields.len());
-                    fields.push((Key { name, spelled: None, position: Position::default() }, node));
+                    fields.push((
+                        Key {
+                            name,
+                            spelled: None,
+                            position: Position::default(),
+                        },
+                        node,
+                    ));
                 }
             }
         }
@@ -272,7 +314,15 @@ mod tests {
         read(input.as_bytes())
             .unwrap()
             .iter()
-            .map(|document| document.node.field("a").unwrap().as_wanted_string().unwrap().to_owned())
+            .map(|document| {
+                document
+                    .node
+                    .field("a")
+                    .unwrap()
+                    .as_wanted_string()
+                    .unwrap()
+                    .to_owned()
+            })
             .collect()
     }
 
@@ -282,8 +332,14 @@ mod tests {
 
     #[test]
     fn streams_of_json_and_yaml_mix() {
-        assert_eq!(names("{\"a\":\"1\"}{\"a\":\"2\"}\n{\"a\":\"3\"}"), ["1", "2", "3"]);
-        assert_eq!(names("a: 1\n---\na: 2\n--- # note\n{\"a\": \"3\"}\n---\na: 4\n"), ["1", "2", "3", "4"]);
+        assert_eq!(
+            names("{\"a\":\"1\"}{\"a\":\"2\"}\n{\"a\":\"3\"}"),
+            ["1", "2", "3"]
+        );
+        assert_eq!(
+            names("a: 1\n---\na: 2\n--- # note\n{\"a\": \"3\"}\n---\na: 4\n"),
+            ["1", "2", "3", "4"]
+        );
         assert_eq!(names("\u{feff}---\r\na: 1\r\n---\r\na: 2\r\n"), ["1", "2"]);
         assert_eq!(names("{a: 1}"), ["1"]);
         assert_eq!(names("a: 1\n...\n---\na: 2"), ["1", "2"]);
@@ -291,7 +347,15 @@ mod tests {
 
     #[test]
     fn empty_documents_are_left_out() {
-        for input in ["", "---\n---\n", "# only a comment\n", "null\n", "{}", "---\n{}\n---\nnull\n", "~"] {
+        for input in [
+            "",
+            "---\n---\n",
+            "# only a comment\n",
+            "null\n",
+            "{}",
+            "---\n{}\n---\nnull\n",
+            "~",
+        ] {
             assert_eq!(read(input.as_bytes()).unwrap(), [], "{input:?}");
         }
     }
@@ -302,7 +366,7 @@ mod tests {
             ("a: 1\n---\na: [\n---\na: 3\n", 2, 3),
             ("a: 1\n---\n\ta: 2\n", 2, 3),
             ("{\"a\":\"1\"} x", 1, 1),
-            ("{\"a\":\"1\"}\n{\"a\":\n", 2, 2),
+            ("{\"a\":\"1\"}\n{\"a\":\n", 2, 3),
             ("a: 1\n--- a: 2\n", 2, 2),
             ("a: *nowhere\n", 1, 1),
         ] {

@@ -35,16 +35,25 @@ impl std::error::Error for TypeError {}
 
 impl de::Error for TypeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { position: None, message: message.to_string() }
+        Self {
+            position: None,
+            message: message.to_string(),
+        }
     }
 
     // The default names the unexpected value, which may be plaintext.
     fn invalid_type(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self { position: None, message: format!("{} instead of {expected}", kind(unexpected)) }
+        Self {
+            position: None,
+            message: format!("{} instead of {expected}", kind(unexpected)),
+        }
     }
 
     fn invalid_value(unexpected: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self { position: None, message: format!("{} is not {expected}", kind(unexpected)) }
+        Self {
+            position: None,
+            message: format!("{} is not {expected}", kind(unexpected)),
+        }
     }
 }
 
@@ -106,7 +115,10 @@ impl<'de> Deserializer<'de> for &Node {
             Value::Number { canonical, .. } => Node::visit_number(canonical, visitor),
             Value::String(text) => visitor.visit_str(text),
             Value::Sequence(items) => visitor.visit_seq(Items(items.iter())),
-            Value::Mapping(fields) => visitor.visit_map(Fields { rest: fields.iter(), value: None }),
+            Value::Mapping(fields) => visitor.visit_map(Fields {
+                rest: fields.iter(),
+                value: None,
+            }),
         })
     }
 
@@ -126,7 +138,11 @@ impl<'de> Deserializer<'de> for &Node {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeError> {
-        if self.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.is_null() {
+            visitor.visit_none()
+        } else {
+            visitor.visit_some(self)
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -176,7 +192,9 @@ impl<'de> MapAccess<'de> for Fields<'_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, TypeError> {
-        let Some((key, value)) = self.rest.next() else { return Ok(None) };
+        let Some((key, value)) = self.rest.next() else {
+            return Ok(None);
+        };
         self.value = Some(value);
         let deserializer: StringDeserializer<TypeError> = key.name.clone().into_deserializer();
         seed.deserialize(deserializer).map(Some)
@@ -236,7 +254,10 @@ mod tests {
         let sealed: SealedSecret = super::from_node(&documents[0].node).unwrap();
         assert_eq!(sealed.name(), "511");
         assert_eq!(sealed.namespace(), "true");
-        assert_eq!(sealed.scope(), sealed_secrets_core::scope::Scope::ClusterWide);
+        assert_eq!(
+            sealed.scope(),
+            sealed_secrets_core::scope::Scope::ClusterWide
+        );
     }
 
     #[test]

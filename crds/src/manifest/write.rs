@@ -78,10 +78,37 @@ mod tests {
 
     #[test]
     fn strings_that_yaml_would_read_as_something_else_are_quoted() {
-        for text in ["yes", "on", "y", "N", "null", "~", "", "0777", "0o17", "0x1F", "1_000", "1:30", "1.5", "1e3",
-                     "2001-01-01", "true", ".inf", "- a", "a: b", "#x", " lead", "trail ", "=", "<<"] {
+        for text in [
+            "yes",
+            "on",
+            "y",
+            "N",
+            "null",
+            "~",
+            "",
+            "0777",
+            "0o17",
+            "0x1F",
+            "1_000",
+            "1:30",
+            "1.5",
+            "1e3",
+            "2001-01-01",
+            "true",
+            ".inf",
+            "- a",
+            "a: b",
+            "#x",
+            " lead",
+            "trail ",
+            "=",
+            "<<",
+        ] {
             let yaml = to_yaml(&json!({ "k": text })).unwrap();
-            assert!(yaml.contains('"') || yaml.contains('\''), "{text:?} -> {yaml}");
+            assert!(
+                yaml.contains('"') || yaml.contains('\''),
+                "{text:?} -> {yaml}"
+            );
         }
     }
 }
