@@ -17,6 +17,8 @@ use crate::go_duration;
 #[derive(Debug, Parser)]
 #[command(
     name = "sealed-secrets-controller",
+    // Scripts read the version behind these words.
+    display_name = "controller version:",
     version,
     about = "Turns SealedSecrets into Secrets: in a Kubernetes cluster, or `standalone` from a folder of manifests to files",
     args_override_self = true,

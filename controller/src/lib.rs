@@ -25,6 +25,7 @@ use args::{Args, Command};
 /// # Errors
 /// What kept it from starting, or from going on.
 pub fn run(args: Args) -> Result<(), Box<dyn Error + Send + Sync>> {
+    no_core_dumps();
     logging::init(&args.logging);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -40,6 +41,17 @@ pub fn run(args: Args) -> Result<(), Box<dyn Error + Send + Sync>> {
     // A blocking task that hangs (a file system that is gone) must not keep the process.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     result
+}
+
+/// A core dump would hold keys and plaintext.
+fn no_core_dumps() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit is always allowed; if it fails all the same, there is nothing better to do.
+    let _ = setrlimit(Resource::Core, none);
 }
 
 /// An error and its causes on one line.

@@ -13,13 +13,17 @@ pub mod control_plane;
 pub mod eventually;
 pub mod go;
 pub mod go_tools;
+pub mod http;
 pub mod install;
+pub mod installation;
 pub mod kubeconfig;
 pub mod logs;
 pub mod netns;
 pub mod preparation;
 pub mod process;
 pub mod runner;
+pub mod sealed;
+pub mod standalone;
 
 /// What goes wrong in a test: any error, reported with its whole chain of causes.
 pub type TestError = Box<dyn std::error::Error + Send + Sync>;

@@ -192,7 +192,7 @@ fn identity(node: &Node, default_namespace: &str) -> Result<ObjectKey, String> {
             "has an invalid namespace {namespace:?}: lower-case letters, digits and '-', at most 63"
         ));
     }
-    let valid = name.len() <= 253 && name.split('.').all(|label| is_dns_part(label));
+    let valid = name.len() <= 253 && name.split('.').all(is_dns_part);
     if !valid {
         return Err(format!(
             "has an invalid name {name:?}: lower-case letters, digits, '-' and '.', at most 253"

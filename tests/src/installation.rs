@@ -1,0 +1,104 @@
+//! The controller in a cluster, installed from `deploy/` and run as a process with exactly the
+//! rights that `deploy/` gives it.
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+
+use crate::TestError;
+use crate::context::Context;
+use crate::control_plane::ControlPlane;
+use crate::install::{self, Identity};
+use crate::process::{Process, Program};
+
+/// Namespace of the controller in `deploy/`.
+pub const NAMESPACE: &str = "kube-system";
+/// Name of its Service and its service account.
+pub const NAME: &str = "sealed-secrets-controller";
+
+/// A file of `deploy/`.
+#[must_use]
+pub fn deploy(file: &str) -> PathBuf {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../deploy")).join(file)
+}
+
+/// The controller's place in a cluster; programs are started in it.
+#[derive(Debug)]
+pub struct Installation {
+    identity: Identity,
+    address: Ipv4Addr,
+}
+
+impl Installation {
+    /// Applies everything in `deploy/` and leads the Service to the control plane's address.
+    ///
+    /// # Errors
+    /// Fails when the API server refuses a part of it.
+    pub async fn new(control_plane: &ControlPlane) -> Result<Self, TestError> {
+        for file in ["crd.yaml", "rbac.yaml", "controller.yaml"] {
+            install::apply(control_plane, &deploy(file)).await?;
+        }
+        let identity = Identity::of(control_plane, NAMESPACE, NAME).await?;
+        let address = control_plane.address();
+        install::route(control_plane, NAMESPACE, NAME, address).await?;
+        Ok(Self { identity, address })
+    }
+
+    /// The service account of the controller.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Starts our controller as in its Pod, with further arguments; returns when it serves its
+    /// certificate.
+    ///
+    /// # Errors
+    /// Fails when it doesn't start.
+    pub async fn start(
+        &self,
+        context: &Context,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Process, TestError> {
+        let program = context
+            .controller()?
+            .args([
+                "--key-size=2048",
+                "--listen-addr",
+                &format!("{}:8080", self.address),
+            ])
+            .args(arguments);
+        self.start_program(context, name, program).await
+    }
+
+    /// Starts the Go controller as in its Pod; returns when it serves its certificate.
+    ///
+    /// # Errors
+    /// Fails when it doesn't start.
+    pub async fn start_go(&self, context: &Context, name: &str) -> Result<Process, TestError> {
+        let program = context
+            .go_controller()?
+            .args([
+                "--key-size=2048",
+                "--listen-addr",
+                &format!("{}:8080", self.address),
+            ])
+            .args(["--listen-metrics-addr", &format!("{}:8081", self.address)]);
+        self.start_program(context, name, program).await
+    }
+
+    async fn start_program(
+        &self,
+        context: &Context,
+        name: &str,
+        program: Program,
+    ) -> Result<Process, TestError> {
+        let mut process = self
+            .identity
+            .in_pod(program)
+            .start(name, context.folder())?;
+        let address = format!("{}:8080", self.address);
+        crate::http::serves(&address, "/v1/cert.pem", &mut process).await?;
+        Ok(process)
+    }
+}
