@@ -28,21 +28,22 @@ pub fn encode(envelope: &[u8]) -> String {
 /// # Errors
 /// The text is not standard padded base64 in the sense of this module.
 pub fn decode(text: &str) -> Result<Vec<u8>, Base64Error> {
-    let text = text.as_bytes();
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
+    let mut bytes = Vec::new();
+    decode_into(&mut bytes, text.as_bytes())?;
+    Ok(bytes)
+}
+
+/// Reads a text into `bytes`, which grows at most once: whoever owns it can wipe all of it, also
+/// after an error.
+pub(crate) fn decode_into(bytes: &mut Vec<u8>, text: &[u8]) -> Result<(), Base64Error> {
+    bytes.reserve_exact(text.len() / 4 * 3 + 3);
     let mut cursor = Cursor { text, position: 0 };
     while let Some(group) = cursor.group()? {
         let [a, b, c, d] = group.symbols;
         let group_bytes = [a << 2 | b >> 4, b << 4 | c >> 2, c << 6 | d];
-        match group.padding {
-            0 => bytes.extend_from_slice(&group_bytes),
-            padding => {
-                bytes.extend(group_bytes.iter().take(3 - padding));
-                break;
-            }
-        }
+        bytes.extend_from_slice(group_bytes.get(..3 - group.padding).unwrap_or_default());
     }
-    Ok(bytes)
+    Ok(())
 }
 
 /// An item's text is not base64.

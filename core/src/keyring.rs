@@ -50,6 +50,9 @@ impl Keyring {
     }
 
     /// Adds a key. An entry with the same fingerprint is replaced and returned.
+    ///
+    /// Names may repeat: where the key in a Secret was exchanged, the earlier one stays, and goes on
+    /// opening what was sealed for it, until the name is removed.
     pub fn insert(&mut self, entry: impl Into<Arc<KeyEntry>>) -> Option<Arc<KeyEntry>> {
         let entry = entry.into();
         let fingerprint = entry.pair.fingerprint();

@@ -12,6 +12,9 @@ const BEGIN: &str = "-----BEGIN ";
 const END: &str = "-----END ";
 const DASHES: &str = "-----";
 
+/// UTF-8's, which some editors put in front of a file.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// The longest line that is written: RFC 7468 asks for exactly this.
 const LINE: usize = 64;
 
@@ -27,7 +30,9 @@ pub(crate) struct Block<'a> {
 
 /// The well-formed blocks of a file, in their order.
 pub(crate) fn blocks(file: &[u8]) -> Blocks<'_> {
-    Blocks { rest: file }
+    Blocks {
+        rest: file.strip_prefix(BYTE_ORDER_MARK).unwrap_or(file),
+    }
 }
 
 /// Writes one block, with lines of 64 characters ending in LF.
@@ -93,10 +98,11 @@ fn read_block<'a>(kind: &'a str, rest: &mut &'a [u8]) -> Option<Block<'a>> {
     let (headers, body) = split_headers(inside);
     let mut symbols = Zeroizing::new(String::with_capacity(body.len()));
     symbols.extend(body.chars().filter(|c| !c.is_ascii_whitespace()));
-    let content = Zeroizing::new(item::decode(&symbols).ok()?);
+    let mut content = Zeroizing::new(Vec::new());
+    item::decode_into(&mut content, symbols.as_bytes()).ok()?;
     Some(Block {
         kind,
-        encrypted: headers.contains("ENCRYPTED"),
+        encrypted: headers.contains("DEK-Info:"),
         content,
     })
 }
@@ -196,6 +202,12 @@ mod tests {
         let file = "-----BEGIN A-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nAAAA\n-----END A-----\n";
         assert_eq!(read(file), [("A", true, vec![0, 0, 0])]);
         let file = "-----BEGIN A-----\nComment: hello\n\nAAAA\n-----END A-----\n";
+        assert_eq!(read(file), [("A", false, vec![0, 0, 0])]);
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_skipped() {
+        let file = "\u{feff}-----BEGIN A-----\nAAAA\n-----END A-----\n";
         assert_eq!(read(file), [("A", false, vec![0, 0, 0])]);
     }
 

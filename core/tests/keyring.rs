@@ -267,6 +267,23 @@ fn a_damaged_value_is_told_from_a_missing_key() {
 }
 
 #[test]
+fn a_keyring_can_be_shared_between_threads() {
+    let keyring = three(KeyOrder::CertNotBefore);
+    let label = strict("ns", "name");
+    let sealed = seal_for(OLD);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..20 {
+                    let unsealed = keyring.unseal(&label, &sealed, &Hint::default()).unwrap();
+                    assert_eq!(*unsealed.plaintext, b"value");
+                }
+            });
+        }
+    });
+}
+
+#[test]
 fn orders_are_spelled_as_on_the_command_line() {
     for order in [KeyOrder::CertNotBefore, KeyOrder::SecretCreationTimestamp] {
         assert_eq!(order.to_string().parse(), Ok(order));
