@@ -50,7 +50,7 @@ impl Meter {
 
     /// Takes the work of handling `bytes`.
     pub(crate) fn handle(&mut self, bytes: usize) -> Result<(), Fault> {
-        self.spend(bytes as u64 / 64)
+        self.spend(bytes as u64 / 32)
     }
 
     /// Checks that there is room for `bytes` more, before they are allocated.

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Units of work: about one for each node evaluated and each 64 bytes a function handles.
+    /// Units of work: about one for each node evaluated and each 32 bytes a function handles.
     pub steps: u64,
     /// Templates called from templates. Go's own bound is 100,000.
     pub depth: usize,

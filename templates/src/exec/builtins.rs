@@ -115,7 +115,7 @@ fn text(cx: &mut Cx<'_>, arguments: &[Value]) -> Result<Vec<u8>, Fault> {
 fn html(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let text = text(cx, a)?;
     cx.meter.reserve(text.len() * 2)?;
-    cx.meter.handle(text.len())?;
+    cx.meter.handle(text.len() * 4)?;
     let mut out = Vec::with_capacity(text.len());
     for &byte in &text {
         match byte {
@@ -134,7 +134,7 @@ fn html(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 fn js(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let text = text(cx, a)?;
     cx.meter.reserve(text.len() * 2)?;
-    cx.meter.handle(text.len())?;
+    cx.meter.handle(text.len() * 4)?;
     let special = |b: u8| b < b' ' || b >= 0x80 || b"\\'\"<>&=".contains(&b);
     if !text.iter().any(|&b| special(b)) {
         return Ok(Value::str(text));
@@ -169,7 +169,7 @@ fn js(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 fn urlquery(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let text = text(cx, a)?;
     cx.meter.reserve(text.len() * 3)?;
-    cx.meter.handle(text.len())?;
+    cx.meter.handle(text.len() * 4)?;
     let mut out = Vec::with_capacity(text.len());
     for &byte in &text {
         match byte {

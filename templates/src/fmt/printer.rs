@@ -2,9 +2,12 @@
 
 use crate::fault::{Fault, Meter, fail};
 use crate::stack;
-use crate::time::{duration, month_name, weekday_name};
+use crate::time::{Time, Zone, duration, month_name, weekday_name};
 use crate::value::{Elem, Str, Type, Value};
 use zeroize::Zeroize;
+
+/// Go prints an address here, which would differ from run to run.
+const NO_ADDRESS: &str = "an address can't be printed";
 
 /// The flags, width and precision of one verb.
 #[derive(Clone, Copy, Default)]
@@ -66,7 +69,7 @@ impl<'m> Printer<'m> {
             }
             'p' => match value.ty() {
                 Some(Type::List(_) | Type::Map(_) | Type::Location | Type::VersionPointer) => {
-                    fail("an address can't be printed")
+                    fail(NO_ADDRESS)
                 }
                 _ => self.bad_verb(value, verb),
             },
@@ -85,6 +88,10 @@ impl<'m> Printer<'m> {
         }
         if self.method(value, verb)? {
             return Ok(());
+        }
+        if verb == 'w' && !self.erroring {
+            // Only for errors, of which a template has none.
+            return self.bad_verb(value, verb);
         }
         let handled = match value {
             Value::Invalid | Value::Nil => {
@@ -142,7 +149,7 @@ impl<'m> Printer<'m> {
             Value::Version { version, pointer } => {
                 if *pointer {
                     if depth > 0 {
-                        return fail("an address can't be printed");
+                        return fail(NO_ADDRESS);
                     }
                     self.out.push(b'&');
                 }
@@ -151,7 +158,13 @@ impl<'m> Printer<'m> {
                 self.fields(&inner, &fields, verb, depth)?;
                 true
             }
-            Value::Time(_) | Value::Location(_) => return fail("an address can't be printed"),
+            Value::Time(time) if matches!(time.zone, Zone::Utc) => {
+                let (nanos, seconds) = (time.nanos as u64, time.seconds.wrapping_sub(Time::zero().seconds));
+                let fields = [("wall", Value::Uint64(nanos)), ("ext", Value::Int64(seconds))];
+                self.time_fields(&fields, verb, depth)?;
+                true
+            }
+            Value::Time(_) | Value::Location(_) => return fail(NO_ADDRESS),
         };
         if handled { Ok(()) } else { self.bad_verb(value, verb) }
     }
@@ -235,6 +248,35 @@ impl<'m> Printer<'m> {
                 self.out.push(b':');
             }
             self.value(value, verb, depth + 1)?;
+        }
+        self.out.push(b'}');
+        Ok(())
+    }
+
+    /// A time as a struct: its fields, and the nil pointer that stands for UTC.
+    fn time_fields(&mut self, fields: &[(&str, Value)], verb: char, depth: usize) -> Result<(), Fault> {
+        self.out.push(b'{');
+        for (name, value) in fields {
+            if self.flags.plus_v {
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b':');
+            }
+            self.value(value, verb, depth + 1)?;
+            self.out.push(b' ');
+        }
+        if self.flags.plus_v {
+            self.out.extend_from_slice(b"loc:");
+        }
+        match verb {
+            'v' => self.pad(b"<nil>")?,
+            'b' | 'o' | 'd' | 'x' | 'X' => {
+                self.integer(0, false, false, verb)?;
+            }
+            _ => {
+                self.out.extend_from_slice(b"%!");
+                crate::go::runes::push(&mut self.out, verb);
+                self.out.extend_from_slice(b"(*time.Location=<nil>)");
+            }
         }
         self.out.push(b'}');
         Ok(())

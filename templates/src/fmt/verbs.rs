@@ -241,6 +241,7 @@ impl Printer<'_> {
     fn quoted(&mut self, text: &[u8]) -> Result<(), Fault> {
         let text = self.truncate(text);
         self.reserve(text.len() * 4)?;
+        self.meter.handle(text.len() * 2)?;
         let mut out = Vec::with_capacity(text.len() + 2);
         if self.flags.sharp && quote::can_backquote(text) {
             out.push(b'`');

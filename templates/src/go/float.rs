@@ -1,6 +1,9 @@
 //! `strconv.FormatFloat` for 64 bits: `e`, `E`, `f`, `g`, `G`, `b`, `x` and `X`, with a
 //! precision or with the fewest digits that read back the same.
 
+/// Places after the point, or digits, that hold any float exactly.
+const MAX_PLACES: usize = 1_100;
+
 /// Formats `value` by `verb`; a negative `precision` asks for the shortest form.
 pub(crate) fn format(value: f64, verb: u8, precision: i64) -> String {
     if value.is_nan() {
@@ -36,7 +39,10 @@ pub(crate) fn format(value: f64, verb: u8, precision: i64) -> String {
                 let digits = Digits::shortest(magnitude);
                 fixed(&mut out, &digits, (digits.len() as i64 - digits.point).max(0) as usize);
             } else {
-                out.push_str(&format!("{magnitude:.*}", precision as usize));
+                // No float has more places; what is asked beyond them is zeros.
+                let places = (precision as usize).min(MAX_PLACES);
+                out.push_str(&format!("{magnitude:.places$}"));
+                out.extend(std::iter::repeat_n('0', precision as usize - places));
             }
         }
         _ => general(&mut out, magnitude, verb, precision),
@@ -57,7 +63,7 @@ impl Digits {
 
     /// Exactly rounded to `count` digits.
     fn rounded(value: f64, count: usize) -> Self {
-        Self::read(&format!("{value:.*e}", count.max(1) - 1))
+        Self::read(&format!("{value:.*e}", count.clamp(1, MAX_PLACES) - 1))
     }
 
     fn read(text: &str) -> Self {

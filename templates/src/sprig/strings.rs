@@ -223,7 +223,7 @@ fn quote(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
         }
         let text = text_of(cx, value)?;
         cx.meter.reserve(out.len() + text.len() * 4)?;
-        cx.meter.handle(text.len() * 2)?;
+        cx.meter.handle(text.len() * 6)?;
         go_quote(&mut out, &text, false);
     }
     Ok(Value::str(out))

@@ -200,7 +200,31 @@ impl Generator {
             let statement = self.statement(3, &mut Vec::new());
             template.push_str(&statement);
         }
+        if self.one_in(6) {
+            template = self.damaged(&template);
+        }
         Case { template, values }
+    }
+
+    /// The template with a few pieces taken out or put in, most often no longer one.
+    fn damaged(&mut self, template: &str) -> String {
+        const PIECES: &[&str] = &[
+            "{{", "}}", "-", " ", "(", ")", "|", ".", "$", "\"", "`", "/*", "*/", "{{end}}", "{{else}}", ":=", "=", ",", "1.", "0x", "'a'",
+            "nil", "\n", "{{- ", " -}}", "{{/* c */}}", "{{break}}", "{{continue}}", "\\", "\u{e9}", "{{define \"d\"}}", "{{template \"d\" .}}",
+            "$x", ".a", "true", "1i", "0b1", "1_0", "&", "{{ .a", "upper",
+        ];
+        let mut characters: Vec<char> = template.chars().collect();
+        for _ in 0..=self.below(3) {
+            let at = self.below(characters.len() + 1);
+            if self.one_in(2) {
+                let end = (at + 1 + self.below(4)).min(characters.len());
+                characters.drain(at..end);
+            } else {
+                let piece = self.pick(PIECES);
+                characters.splice(at..at, piece.chars());
+            }
+        }
+        characters.into_iter().collect()
     }
 
     fn body(&mut self, depth: usize, variables: &mut Vec<String>) -> String {
@@ -236,10 +260,11 @@ impl Generator {
             }
             4 | 5 => {
                 let of = match self.below(4) {
-                    0 => self.expression(Ty::Dict, 2, variables),
+                    // No variables: one may hold a number that would take for ever.
+                    0 => self.expression(Ty::Dict, 2, &mut Vec::new()),
                     1 => self.pick(SMALLS).to_owned(),
-                    2 => self.any(1, variables),
-                    _ => self.expression(Ty::List, 2, variables),
+                    2 => self.expression(Ty::Float, 1, &mut Vec::new()),
+                    _ => self.expression(Ty::List, 2, &mut Vec::new()),
                 };
                 let (index, item) = (format!("$i{depth}"), format!("$v{depth}"));
                 let known = variables.len();
@@ -398,9 +423,9 @@ impl Generator {
     }
 }
 
-/// What is not a time, the date functions take for now.
+/// What is not a time, the date functions take for now; a count must be small.
 fn needs_its_type(ty: Ty) -> bool {
-    matches!(ty, Ty::Time | Ty::Duration)
+    matches!(ty, Ty::Time | Ty::Duration | Ty::Small)
 }
 
 fn ty(letter: char) -> Ty {
