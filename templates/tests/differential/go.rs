@@ -26,27 +26,33 @@ pub enum Outcome {
     Different(String),
 }
 
+/// Builds the program; `None`, loudly, without Go.
+pub fn build() -> Option<PathBuf> {
+    if std::env::var_os("SEALED_SECRETS_TESTS_SKIP_GO").is_some_and(|v| v == "1") {
+        eprintln!("SKIPPED: SEALED_SECRETS_TESTS_SKIP_GO=1, nothing is compared with Go");
+        return None;
+    }
+    if Command::new("go").arg("version").output().is_err() {
+        eprintln!("SKIPPED: there is no Go here, nothing is compared with it");
+        return None;
+    }
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
+    let binary = binary();
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&binary)
+        .arg(".")
+        .current_dir(source)
+        .status()
+        .expect("go can be run");
+    assert!(built.success(), "the Go program does not build");
+    Some(binary)
+}
+
 impl Go {
-    /// Builds and starts the program; `None`, loudly, without Go.
+    /// Builds and starts the program; `None` without Go.
     pub fn start() -> Option<Self> {
-        if std::env::var_os("SEALED_SECRETS_TESTS_SKIP_GO").is_some_and(|v| v == "1") {
-            eprintln!("SKIPPED: SEALED_SECRETS_TESTS_SKIP_GO=1, nothing is compared with Go");
-            return None;
-        }
-        if Command::new("go").arg("version").output().is_err() {
-            eprintln!("SKIPPED: there is no Go here, nothing is compared with it");
-            return None;
-        }
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/differential");
-        let binary = binary();
-        let built = Command::new("go")
-            .args(["build", "-o"])
-            .arg(&binary)
-            .arg(".")
-            .current_dir(source)
-            .status()
-            .expect("go can be run");
-        assert!(built.success(), "the Go program does not build");
+        let binary = build()?;
         let mut child = Command::new(binary)
             .env("TZ", "UTC")
             .stdin(Stdio::piped())
