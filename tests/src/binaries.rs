@@ -94,7 +94,7 @@ impl OwnProgram {
 
     fn build(self) -> Result<PathBuf, BinariesError> {
         let cargo = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
-        let output = build_command(&cargo, self.name())
+        let output = build_command(&cargo)
             .output()
             .map_err(|source| BinariesError::Cargo { cargo, source })?;
         if !output.status.success() {
@@ -110,14 +110,15 @@ impl OwnProgram {
     }
 }
 
-fn build_command(cargo: &Path, package: &str) -> Command {
+fn build_command(cargo: &Path) -> Command {
     let mut command = Command::new(cargo);
     command
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args([
             "build",
-            "--package",
-            package,
+            // The whole workspace, so that crates have the features that cargo test gave them and
+            // nothing is compiled a second time.
+            "--workspace",
             "--bins",
             "--message-format=json-render-diagnostics",
         ])
