@@ -22,7 +22,12 @@ const TIMES: u32 = 500;
 /// An entry for each of several registries, as such files are written by hand.
 fn template() -> String {
     let mut text = String::from("{\n  \"auths\": {\n");
-    for (i, name) in ["hub", "ghcr", "quay", "gcr", "ecr", "acr", "harbor", "gitlab"].iter().enumerate() {
+    for (i, name) in [
+        "hub", "ghcr", "quay", "gcr", "ecr", "acr", "harbor", "gitlab",
+    ]
+    .iter()
+    .enumerate()
+    {
         let comma = if i == 7 { "" } else { "," };
         text.push_str(&format!(
             "    {{{{- /* {name} */}}}}\n    {{{{ .{name}_host | default \"registry.example.com\" | quote }}}}: {{\n      \
@@ -37,10 +42,18 @@ fn template() -> String {
 
 fn values() -> Values {
     let mut values = Values::new();
-    for name in ["hub", "ghcr", "quay", "gcr", "ecr", "acr", "harbor", "gitlab"] {
-        values.insert(format!("{name}_host"), format!("{name}.example.com").into_bytes());
+    for name in [
+        "hub", "ghcr", "quay", "gcr", "ecr", "acr", "harbor", "gitlab",
+    ] {
+        values.insert(
+            format!("{name}_host"),
+            format!("{name}.example.com").into_bytes(),
+        );
         values.insert(format!("{name}_user"), b"robot$deploy".to_vec());
-        values.insert(format!("{name}_password"), b"correct horse \"battery\" staple".to_vec());
+        values.insert(
+            format!("{name}_password"),
+            b"correct horse \"battery\" staple".to_vec(),
+        );
         values.insert(format!("{name}_email"), b"ops@example.com".to_vec());
     }
     values
@@ -61,8 +74,10 @@ fn ours(template: &str, values: &Values) -> f64 {
 
 fn theirs(template: &str, values: &Values) -> Option<f64> {
     let binary = go::build()?;
-    let data: serde_json::Map<String, serde_json::Value> =
-        values.iter().map(|(k, v)| (k.clone(), STANDARD.encode(v).into())).collect();
+    let data: serde_json::Map<String, serde_json::Value> = values
+        .iter()
+        .map(|(k, v)| (k.clone(), STANDARD.encode(v).into()))
+        .collect();
     let line = serde_json::json!({"name": "config.json", "template": template, "data": data});
     let mut child = Command::new(binary)
         .arg("-benchmark")
@@ -74,14 +89,33 @@ fn theirs(template: &str, values: &Values) -> Option<f64> {
     writeln!(input, "{line}").expect("it reads");
     drop(input);
     let output = child.wait_with_output().expect("it ends");
-    Some(String::from_utf8_lossy(&output.stdout).trim().parse().expect("it prints a number"))
+    Some(
+        String::from_utf8_lossy(&output.stdout)
+            .trim()
+            .parse()
+            .expect("it prints a number"),
+    )
 }
 
 fn main() -> ExitCode {
     let (template, values) = (template(), values());
     let ours = ours(&template, &values);
-    println!("{} bytes of template; here {:.1} µs", template.len(), ours / 1e3);
-    let Some(theirs) = theirs(&template, &values) else { return ExitCode::SUCCESS };
-    println!("Go {:.1} µs; ratio {:.2} (below 1: this crate is faster)", theirs / 1e3, ours / theirs);
-    if ours <= theirs { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    println!(
+        "{} bytes of template; here {:.1} µs",
+        template.len(),
+        ours / 1e3
+    );
+    let Some(theirs) = theirs(&template, &values) else {
+        return ExitCode::SUCCESS;
+    };
+    println!(
+        "Go {:.1} µs; ratio {:.2} (below 1: this crate is faster)",
+        theirs / 1e3,
+        ours / theirs
+    );
+    if ours <= theirs {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -21,9 +21,15 @@ fn main() -> ExitCode {
         }
     };
     let (mut passed, mut failed) = (0, 0);
-    for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+    for (number, line) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| !line.trim().is_empty())
+    {
         let result = match Case::parse(line) {
-            Ok(case) => case.run().map_err(|difference| format!("{}: {difference}", case.id)),
+            Ok(case) => case
+                .run()
+                .map_err(|difference| format!("{}: {difference}", case.id)),
             Err(problem) => Err(format!("line {}: {problem}", number + 1)),
         };
         match result {
@@ -35,5 +41,9 @@ fn main() -> ExitCode {
         }
     }
     println!("{passed} passed, {failed} failed");
-    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

@@ -12,14 +12,20 @@ use generator::Generator;
 use go::{Go, Outcome};
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1).map(|a| a.parse::<u64>().expect("a number"));
+    let mut arguments = std::env::args()
+        .skip(1)
+        .map(|a| a.parse::<u64>().expect("a number"));
     let total = arguments.next().unwrap_or(100_000);
     let seed = arguments.next().unwrap_or(1);
-    let Some(mut go) = Go::start() else { return ExitCode::SUCCESS };
+    let Some(mut go) = Go::start() else {
+        return ExitCode::SUCCESS;
+    };
     let mut generator = Generator::new(seed);
     let (mut done, mut rendered, mut limited, mut different) = (0, 0, 0, 0);
     while done < total {
-        let cases: Vec<_> = (0..(total - done).min(1_000)).map(|_| generator.case()).collect();
+        let cases: Vec<_> = (0..(total - done).min(1_000))
+            .map(|_| generator.case())
+            .collect();
         done += cases.len() as u64;
         for outcome in go.compare(&cases) {
             match outcome {
@@ -36,5 +42,9 @@ fn main() -> ExitCode {
         }
     }
     println!("{done} cases, {rendered} rendered, {limited} limited, {different} different");
-    if different == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if different == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }

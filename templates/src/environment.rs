@@ -23,14 +23,20 @@ impl Environment {
     /// The system's clock and its cryptographic randomness.
     #[must_use]
     pub fn system() -> Self {
-        Self { clock: None, random: Source::System }
+        Self {
+            clock: None,
+            random: Source::System,
+        }
     }
 
     /// A clock that stands still and randomness that repeats. For tests only: everything a
     /// template generates with it can be predicted from `seed`.
     #[must_use]
     pub fn fixed(now: SystemTime, seed: u64) -> Self {
-        Self { clock: Some(now), random: Source::Fixed(Box::new(StdRng::seed_from_u64(seed))) }
+        Self {
+            clock: Some(now),
+            random: Source::Fixed(Box::new(StdRng::seed_from_u64(seed))),
+        }
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -46,7 +52,9 @@ impl Default for Environment {
 
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Environment").field("clock", &self.clock).finish_non_exhaustive()
+        f.debug_struct("Environment")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 

@@ -81,7 +81,11 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "template: {}:{}:{}: ", self.template, self.line, self.column)?;
+        write!(
+            f,
+            "template: {}:{}:{}: ",
+            self.template, self.line, self.column
+        )?;
         if let Some(function) = &self.function {
             write!(f, "{function}: ")?;
         }

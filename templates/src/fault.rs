@@ -33,7 +33,12 @@ pub(crate) struct Meter {
 
 impl Meter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { limits: *limits, steps: limits.steps, hashing: limits.hashing, keys: limits.keys }
+        Self {
+            limits: *limits,
+            steps: limits.steps,
+            hashing: limits.hashing,
+            keys: limits.keys,
+        }
     }
 
     /// Takes `steps` of work and checks what values hold.

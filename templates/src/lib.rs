@@ -47,7 +47,13 @@ pub type Values = BTreeMap<String, Vec<u8>>;
 /// Where Go's `text/template` fails to parse or to execute the template, and where the template
 /// goes beyond the default [`Limits`].
 pub fn render(name: &str, template: &str, values: &Values) -> Result<Vec<u8>, Error> {
-    render_with(name, template, values, &mut Environment::system(), &Limits::default())
+    render_with(
+        name,
+        template,
+        values,
+        &mut Environment::system(),
+        &Limits::default(),
+    )
 }
 
 /// [`render`] with a given clock, randomness and limits.
@@ -62,16 +68,31 @@ pub fn render_with(
     limits: &Limits,
 ) -> Result<Vec<u8>, Error> {
     if template.len() > limits.template {
-        return Err(Error::new(ErrorKind::Limit, name, (1, 0), None, "the template is too long"));
+        return Err(Error::new(
+            ErrorKind::Limit,
+            name,
+            (1, 0),
+            None,
+            "the template is too long",
+        ));
     }
     let _scope = meter::Scope::begin();
     let text = template.as_bytes();
-    let tree = syntax::parser::parse(name.as_bytes(), template, &sprig::find).map_err(|problem| {
-        Error::new(problem.kind, name, exec::place(text, problem.pos), None, problem.what)
-    })?;
+    let tree =
+        syntax::parser::parse(name.as_bytes(), template, &sprig::find).map_err(|problem| {
+            Error::new(
+                problem.kind,
+                name,
+                exec::place(text, problem.pos),
+                None,
+                problem.what,
+            )
+        })?;
     let data = Map::from_entries(
         MapKind::Str,
-        values.iter().map(|(key, value)| (key.as_str().into(), Value::str(value.clone()))),
+        values
+            .iter()
+            .map(|(key, value)| (key.as_str().into(), Value::str(value.clone()))),
     );
     let result = exec::execute(name, text, &tree, Value::Map(data), environment, limits);
     value::break_cycles();

@@ -124,7 +124,12 @@ fn bombs() -> Vec<(&'static str, Fate, String)> {
 
 /// Processor time of this thread in nanoseconds, where the system tells.
 fn processor_time() -> Option<u64> {
-    fs::read_to_string("/proc/thread-self/schedstat").ok()?.split(' ').next()?.parse().ok()
+    fs::read_to_string("/proc/thread-self/schedstat")
+        .ok()?
+        .split(' ')
+        .next()?
+        .parse()
+        .ok()
 }
 
 /// The most memory this process has held since the peak was last reset, in KiB.
@@ -140,18 +145,27 @@ fn render_measured(template: &str) -> (Result<Vec<u8>, Error>, Option<u64>) {
         let run = || {
             let before = processor_time();
             let result = render("bomb", template, &values);
-            let spent = processor_time().zip(before).map(|(after, before)| after - before);
+            let spent = processor_time()
+                .zip(before)
+                .map(|(after, before)| after - before);
             (result, spent)
         };
-        let thread = thread::Builder::new().stack_size(STACK).spawn_scoped(scope, run);
-        thread.expect("a thread starts").join().expect("rendering does not panic")
+        let thread = thread::Builder::new()
+            .stack_size(STACK)
+            .spawn_scoped(scope, run);
+        thread
+            .expect("a thread starts")
+            .join()
+            .expect("rendering does not panic")
     })
 }
 
 #[test]
 fn every_bomb_is_refused_or_finishes_in_time() {
     // What is built once, and the allocator's own, is not a bomb's.
-    let _ = render_measured("{{ regexMatch \"a\" \"a\" }}{{ semverCompare \"^1\" \"1.2.3\" }}{{ upper \"é\" }}{{ title \"é\" }}");
+    let _ = render_measured(
+        "{{ regexMatch \"a\" \"a\" }}{{ semverCompare \"^1\" \"1.2.3\" }}{{ upper \"é\" }}{{ title \"é\" }}",
+    );
     let bombs = bombs();
     // Resetting the peak is only possible on Linux; elsewhere memory is not measured.
     let reset = || fs::write("/proc/self/clear_refs", "5").is_ok();
@@ -159,10 +173,14 @@ fn every_bomb_is_refused_or_finishes_in_time() {
     for (name, fate, template) in &bombs {
         let before = reset().then(peak).flatten();
         let (result, spent) = render_measured(template);
-        let used = peak().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let used = peak()
+            .zip(before)
+            .map(|(after, before)| after.saturating_sub(before));
         println!(
             "{name}: {}, {} ms, {} KiB",
-            result.as_ref().map_or_else(ToString::to_string, |o| format!("{} bytes", o.len())),
+            result
+                .as_ref()
+                .map_or_else(ToString::to_string, |o| format!("{} bytes", o.len())),
             spent.unwrap_or(0) / 1_000_000,
             used.unwrap_or(0),
         );
@@ -172,7 +190,10 @@ fn every_bomb_is_refused_or_finishes_in_time() {
             _ => {}
         }
         if spent.is_some_and(|spent| spent > NANOSECONDS) {
-            problems.push(format!("{name}: took {} ms", spent.unwrap_or(0) / 1_000_000));
+            problems.push(format!(
+                "{name}: took {} ms",
+                spent.unwrap_or(0) / 1_000_000
+            ));
         }
         if used.is_some_and(|used| used > MEMORY_KIB) {
             problems.push(format!("{name}: took {} KiB", used.unwrap_or(0)));
@@ -215,6 +236,9 @@ fn errors_never_show_a_value() {
         for text in [error.to_string(), format!("{error:?}")] {
             assert!(!text.contains("hunter2"), "{template}: {text}");
         }
-        assert!(error.to_string().starts_with("template: item:1:"), "{error}");
+        assert!(
+            error.to_string().starts_with("template: item:1:"),
+            "{error}"
+        );
     }
 }

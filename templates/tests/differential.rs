@@ -23,7 +23,14 @@ fn random_templates_render_as_go_renders_them() {
             Outcome::Different(difference) => differences.push(difference),
         }
     }
-    println!("{} cases, {rendered} rendered, {} differ", cases.len(), differences.len());
+    println!(
+        "{} cases, {rendered} rendered, {} differ",
+        cases.len(),
+        differences.len()
+    );
     assert!(differences.is_empty(), "{}", differences.join("\n"));
-    assert!(rendered > cases.len() / 4, "too few cases render to mean anything");
+    assert!(
+        rendered > cases.len() / 4,
+        "too few cases render to mean anything"
+    );
 }

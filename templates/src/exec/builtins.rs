@@ -8,17 +8,29 @@ use crate::value::{MapKind, Type, Value};
 
 /// The functions of `text/template` itself, but for `slice`, which sprig's replaces.
 pub(crate) const FUNCTIONS: &[Function] = &[
-    Function::variadic("and", &[Type::Reflect, Type::Reflect], |_, _| Ok(Value::Invalid)),
-    Function::variadic("or", &[Type::Reflect, Type::Reflect], |_, _| Ok(Value::Invalid)),
+    Function::variadic("and", &[Type::Reflect, Type::Reflect], |_, _| {
+        Ok(Value::Invalid)
+    }),
+    Function::variadic("or", &[Type::Reflect, Type::Reflect], |_, _| {
+        Ok(Value::Invalid)
+    }),
     Function::variadic("call", &[Type::Reflect, Type::Reflect], call),
     Function::variadic("html", &[Type::Any], html),
     Function::variadic("index", &[Type::Reflect, Type::Reflect], index),
     Function::variadic("js", &[Type::Any], js),
     Function::new("len", &[Type::Reflect], len),
-    Function::new("not", &[Type::Reflect], |_, a| Ok(Value::Bool(!a[0].truth()))),
-    Function::variadic("print", &[Type::Any], |cx, a| Ok(Value::str(fmt::sprint(&mut cx.meter, a)?))),
+    Function::new("not", &[Type::Reflect], |_, a| {
+        Ok(Value::Bool(!a[0].truth()))
+    }),
+    Function::variadic("print", &[Type::Any], |cx, a| {
+        Ok(Value::str(fmt::sprint(&mut cx.meter, a)?))
+    }),
     Function::variadic("printf", &[Type::Str, Type::Any], |cx, a| {
-        Ok(Value::str(fmt::sprintf(&mut cx.meter, a[0].bytes(), &a[1..])?))
+        Ok(Value::str(fmt::sprintf(
+            &mut cx.meter,
+            a[0].bytes(),
+            &a[1..],
+        )?))
     }),
     Function::variadic("println", &[Type::Any], |cx, a| {
         Ok(Value::str(fmt::sprintln(&mut cx.meter, a)?))
@@ -78,7 +90,10 @@ fn index(_: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
                     MapKind::Str => Value::str(""),
                 }),
                 other => {
-                    return fail(format!("value has type {}; should be string", other.type_name()));
+                    return fail(format!(
+                        "value has type {}; should be string",
+                        other.type_name()
+                    ));
                 }
             },
             other => return fail(format!("can't index item of type {}", other.type_name())),
@@ -94,10 +109,14 @@ fn position(key: &Value, len: usize) -> Result<usize, Fault> {
         (_, Some(at)) => usize::try_from(at).ok(),
         _ if key.is_nothing() => return fail("cannot index slice/array with nil"),
         _ => {
-            return fail(format!("cannot index slice/array with type {}", key.type_name()));
+            return fail(format!(
+                "cannot index slice/array with type {}",
+                key.type_name()
+            ));
         }
     };
-    at.filter(|&at| at <= len).ok_or_else(|| Fault::new("index out of range"))
+    at.filter(|&at| at <= len)
+        .ok_or_else(|| Fault::new("index out of range"))
 }
 
 /// The text of the arguments of an escaping function.
@@ -107,7 +126,13 @@ fn text(cx: &mut Cx<'_>, arguments: &[Value]) -> Result<Vec<u8>, Fault> {
     }
     let shown: Vec<Value> = arguments
         .iter()
-        .map(|a| if a.is_nothing() { Value::str("<no value>") } else { a.clone() })
+        .map(|a| {
+            if a.is_nothing() {
+                Value::str("<no value>")
+            } else {
+                a.clone()
+            }
+        })
         .collect();
     fmt::sprint(&mut cx.meter, &shown)
 }

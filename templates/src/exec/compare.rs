@@ -9,13 +9,18 @@ use crate::value::{Kind, Value};
 /// The kinds `lt` and `eq` know by themselves.
 fn basic(value: &Value) -> Option<Kind> {
     Some(value.kind()).filter(|kind| {
-        matches!(kind, Kind::Bool | Kind::Signed | Kind::Unsigned | Kind::Float | Kind::Complex | Kind::Str)
+        matches!(
+            kind,
+            Kind::Bool | Kind::Signed | Kind::Unsigned | Kind::Float | Kind::Complex | Kind::Str
+        )
     })
 }
 
 /// `eq`: whether the first argument equals any other.
 pub(crate) fn equal(arguments: &[Value]) -> Result<bool, Fault> {
-    let Some((first, others)) = arguments.split_first() else { return Ok(false) };
+    let Some((first, others)) = arguments.split_first() else {
+        return Ok(false);
+    };
     if others.is_empty() {
         return fail("missing argument for comparison");
     }
@@ -31,11 +36,14 @@ fn equal_pair(a: &Value, b: &Value) -> Result<bool, Fault> {
     let (ka, kb) = (basic(a), basic(b));
     if ka != kb {
         return match (ka, kb) {
-            (Some(Kind::Signed), Some(Kind::Unsigned)) | (Some(Kind::Unsigned), Some(Kind::Signed)) => {
-                Ok(wide(a) == wide(b))
-            }
+            (Some(Kind::Signed), Some(Kind::Unsigned))
+            | (Some(Kind::Unsigned), Some(Kind::Signed)) => Ok(wide(a) == wide(b)),
             _ if a.is_nothing() || b.is_nothing() => Ok(false),
-            _ => fail(format!("incompatible types for comparison: {} and {}", a.type_name(), b.type_name())),
+            _ => fail(format!(
+                "incompatible types for comparison: {} and {}",
+                a.type_name(),
+                b.type_name()
+            )),
         };
     }
     Ok(match (a, b) {
@@ -63,10 +71,26 @@ fn equal_other(a: &Value, b: &Value) -> Result<bool, Fault> {
         }
         (Value::Time(a), Value::Time(b)) => Ok(a.same_instant(b) && a.zone.same(&b.zone)),
         (Value::Location(a), Value::Location(b)) => Ok(a.same(b)),
-        (Value::Version { version: a, pointer: true }, Value::Version { version: b, pointer: true }) => {
-            Ok(std::rc::Rc::ptr_eq(a, b))
-        }
-        (Value::Version { version: a, pointer: false }, Value::Version { version: b, pointer: false }) => Ok(a == b),
+        (
+            Value::Version {
+                version: a,
+                pointer: true,
+            },
+            Value::Version {
+                version: b,
+                pointer: true,
+            },
+        ) => Ok(std::rc::Rc::ptr_eq(a, b)),
+        (
+            Value::Version {
+                version: a,
+                pointer: false,
+            },
+            Value::Version {
+                version: b,
+                pointer: false,
+            },
+        ) => Ok(a == b),
         (Value::Certificate(a), Value::Certificate(b)) => Ok(a.cert == b.cert && a.key == b.key),
         _ => Ok(false),
     }
@@ -100,7 +124,11 @@ fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Fault> {
         (Value::Float(a), Value::Float(b)) => Ok(a.partial_cmp(b)),
         (Value::Str(a), Value::Str(b)) => Ok(Some(a.cmp(b))),
         _ if ka == kb => fail("invalid type for comparison"),
-        _ => fail(format!("incompatible types for comparison: {} and {}", a.type_name(), b.type_name())),
+        _ => fail(format!(
+            "incompatible types for comparison: {} and {}",
+            a.type_name(),
+            b.type_name()
+        )),
     }
 }
 
@@ -117,12 +145,18 @@ pub(super) fn lt(_: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 }
 
 pub(super) fn le(_: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    Ok(Value::Bool(matches!(order(&a[0], &a[1])?, Some(Ordering::Less | Ordering::Equal))))
+    Ok(Value::Bool(matches!(
+        order(&a[0], &a[1])?,
+        Some(Ordering::Less | Ordering::Equal)
+    )))
 }
 
 pub(super) fn gt(_: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     // Not less or equal: true of NaN, as in Go.
-    Ok(Value::Bool(!matches!(order(&a[0], &a[1])?, Some(Ordering::Less | Ordering::Equal))))
+    Ok(Value::Bool(!matches!(
+        order(&a[0], &a[1])?,
+        Some(Ordering::Less | Ordering::Equal)
+    )))
 }
 
 pub(super) fn ge(_: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {

@@ -41,7 +41,9 @@ impl Machine<'_, '_> {
         let tree = self.tree;
         let range = tree.commands[id as usize].arguments.clone();
         let arguments = &tree.arguments[range.start as usize..range.end as usize];
-        let Some((&first, rest)) = arguments.split_first() else { return Ok(Value::Invalid) };
+        let Some((&first, rest)) = arguments.split_first() else {
+            return Ok(Value::Invalid);
+        };
         let node = &tree.expressions[first as usize];
         self.at = node.pos;
         match &node.kind {
@@ -77,7 +79,11 @@ impl Machine<'_, '_> {
 
     fn variable(&mut self, name: u32) -> Result<Value, Stop> {
         let at = self.find_variable(name)?;
-        Ok(self.variables.get(at).map(|(_, value)| value.clone()).unwrap_or_default())
+        Ok(self
+            .variables
+            .get(at)
+            .map(|(_, value)| value.clone())
+            .unwrap_or_default())
     }
 
     /// A literal where any type will do.
@@ -110,7 +116,9 @@ impl Machine<'_, '_> {
         arguments: &[u32],
         last: Final,
     ) -> Result<Value, Stop> {
-        let Some((name, before)) = names.split_last() else { return Ok(receiver) };
+        let Some((name, before)) = names.split_last() else {
+            return Ok(receiver);
+        };
         for name in before {
             receiver = self.field(dot, receiver, name, &[], None)?;
         }
@@ -159,7 +167,10 @@ impl Machine<'_, '_> {
 
     fn no_field(&self, name: &Str, receiver: &Value) -> Result<Value, Stop> {
         let name = String::from_utf8_lossy(name);
-        self.fail(format!("can't evaluate field {name} in type {}", receiver.type_name()))
+        self.fail(format!(
+            "can't evaluate field {name} in type {}",
+            receiver.type_name()
+        ))
     }
 
     fn function(
@@ -170,7 +181,9 @@ impl Machine<'_, '_> {
         arguments: &[u32],
         last: Final,
     ) -> Result<Value, Stop> {
-        let Some(function) = sprig::function(number) else { return self.fail("not a function") };
+        let Some(function) = sprig::function(number) else {
+            return self.fail("not a function");
+        };
         if matches!(function.name, "and" | "or") {
             return self.and_or(dot, function, arguments, last);
         }
@@ -200,7 +213,11 @@ impl Machine<'_, '_> {
 
     fn wrong_count<T>(&self, function: &'static Function) -> Result<T, Stop> {
         let what = "wrong number of arguments".to_owned();
-        Err(Stop { pos: self.at, function: Some(function.name), fault: Fault::Failed(what) })
+        Err(Stop {
+            pos: self.at,
+            function: Some(function.name),
+            fault: Fault::Failed(what),
+        })
     }
 
     fn call(
@@ -301,7 +318,9 @@ impl Machine<'_, '_> {
         };
         let found = match (wanted.kind(), &node.kind) {
             (Kind::Bool, Operand::Bool(b)) => Some(Value::Bool(*b)),
-            (Kind::Str, Operand::Str(id)) => Some(Value::Str(self.tree.strings[*id as usize].clone())),
+            (Kind::Str, Operand::Str(id)) => {
+                Some(Value::Str(self.tree.strings[*id as usize].clone()))
+            }
             (Kind::Float, _) => number.and_then(|n| n.float).map(Value::Float),
             (Kind::Signed, _) => number.and_then(|n| n.int).map(|n| match wanted {
                 Type::Int64 => Value::Int64(n),
@@ -322,7 +341,9 @@ impl Machine<'_, '_> {
 
     /// Checks that a value can be passed as the type, as Go's `validateType` does.
     fn validate(&mut self, value: Value, wanted: Option<Type>) -> Result<Value, Stop> {
-        let Some(wanted) = wanted else { return Ok(value) };
+        let Some(wanted) = wanted else {
+            return Ok(value);
+        };
         match (value, wanted) {
             (value, Type::Reflect) => Ok(value),
             (value, Type::Any) => Ok(value.or_nil()),
@@ -333,7 +354,10 @@ impl Machine<'_, '_> {
             (value, wanted) if value.ty() == Some(wanted) => Ok(value),
             (value, wanted) => {
                 let got = value.ty().map_or("interface {}", Type::name);
-                self.fail(format!("wrong type for value; expected {}; got {got}", wanted.name()))
+                self.fail(format!(
+                    "wrong type for value; expected {}; got {got}",
+                    wanted.name()
+                ))
             }
         }
     }

@@ -23,7 +23,13 @@ pub(crate) struct Cx<'e> {
 
 impl<'e> Cx<'e> {
     pub(crate) fn new(meter: Meter, environment: &'e mut Environment) -> Self {
-        Self { meter, environment, zones: HashMap::new(), regexes: HashMap::new(), derived: Vec::new() }
+        Self {
+            meter,
+            environment,
+            zones: HashMap::new(),
+            regexes: HashMap::new(),
+            derived: Vec::new(),
+        }
     }
 
     pub(crate) fn now(&self) -> Time {
@@ -61,11 +67,25 @@ impl Function {
     /// A function of a fixed number of parameters. The body can rely on their types; a method
     /// finds its receiver before them.
     pub(crate) const fn new(name: &'static str, parameters: &'static [Type], body: Body) -> Self {
-        Self { name, parameters, variadic: false, body }
+        Self {
+            name,
+            parameters,
+            variadic: false,
+            body,
+        }
     }
 
     /// A function whose last parameter takes any number of arguments.
-    pub(crate) const fn variadic(name: &'static str, parameters: &'static [Type], body: Body) -> Self {
-        Self { name, parameters, variadic: true, body }
+    pub(crate) const fn variadic(
+        name: &'static str,
+        parameters: &'static [Type],
+        body: Body,
+    ) -> Self {
+        Self {
+            name,
+            parameters,
+            variadic: true,
+            body,
+        }
     }
 }

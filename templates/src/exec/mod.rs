@@ -52,7 +52,13 @@ pub(crate) fn execute(
         function: None,
     };
     let Some(&root) = tree.templates.get(name.as_bytes()) else {
-        return Err(Error::new(ErrorKind::Execution, name, (1, 0), None, "an incomplete template"));
+        return Err(Error::new(
+            ErrorKind::Execution,
+            name,
+            (1, 0),
+            None,
+            "an incomplete template",
+        ));
     };
     match machine.run(root, data) {
         Ok(()) => Ok(std::mem::take(&mut *machine.out)),
@@ -61,7 +67,13 @@ pub(crate) fn execute(
                 Fault::Failed(what) => (ErrorKind::Execution, what),
                 Fault::Limit(what) => (ErrorKind::Limit, what.to_owned()),
             };
-            Err(Error::new(kind, name, place(text, stop.pos as usize), stop.function, what))
+            Err(Error::new(
+                kind,
+                name,
+                place(text, stop.pos as usize),
+                stop.function,
+                what,
+            ))
         }
     }
 }
@@ -70,7 +82,10 @@ pub(crate) fn execute(
 pub(crate) fn place(text: &[u8], pos: usize) -> (usize, usize) {
     let before = &text[..pos.min(text.len())];
     let line = 1 + before.iter().filter(|&&b| b == b'\n').count();
-    let start = before.iter().rposition(|&b| b == b'\n').map_or(0, |at| at + 1);
+    let start = before
+        .iter()
+        .rposition(|&b| b == b'\n')
+        .map_or(0, |at| at + 1);
     (line, before.len() - start)
 }
 
@@ -129,13 +144,14 @@ impl Source {
     /// The index and element at `at`.
     fn get(&self, at: usize) -> Option<(Value, Value)> {
         match self {
-            Self::List(Value::List(list)) => {
-                list.items().get(at).map(|item| (Value::Int(at as i64), item.clone()))
-            }
+            Self::List(Value::List(list)) => list
+                .items()
+                .get(at)
+                .map(|item| (Value::Int(at as i64), item.clone())),
             Self::List(_) => None,
-            Self::Map(entries) => {
-                entries.get(at).map(|(key, value)| (Value::Str(key.clone()), value.clone()))
-            }
+            Self::Map(entries) => entries
+                .get(at)
+                .map(|(key, value)| (Value::Str(key.clone()), value.clone())),
             Self::Count(of, count) => (at as u64 <= *count && (at as u64) < *count).then(|| {
                 let n = at as i64;
                 let element = match of {
@@ -156,7 +172,11 @@ impl Source {
 
 impl Machine<'_, '_> {
     fn stop<T>(&self, fault: Fault) -> Result<T, Stop> {
-        Err(Stop { pos: self.at, function: self.function, fault })
+        Err(Stop {
+            pos: self.at,
+            function: self.function,
+            fault,
+        })
     }
 
     fn fail<T>(&self, what: impl Into<String>) -> Result<T, Stop> {
@@ -198,12 +218,22 @@ impl Machine<'_, '_> {
         if self.frames.len() >= MAX_FRAMES {
             return self.stop(Fault::Limit("too many blocks are open"));
         }
-        self.frames.push(Frame { list, next: 0, dot, mark, role });
+        self.frames.push(Frame {
+            list,
+            next: 0,
+            dot,
+            mark,
+            role,
+        });
         Ok(())
     }
 
     fn end_of_list(&mut self) -> Result<(), Stop> {
-        if let Some(Frame { role: Role::Loop(_), .. }) = self.frames.last() {
+        if let Some(Frame {
+            role: Role::Loop(_),
+            ..
+        }) = self.frames.last()
+        {
             return self.iterate();
         }
         if let Some(frame) = self.frames.pop() {
@@ -219,8 +249,12 @@ impl Machine<'_, '_> {
     /// Begins the next iteration of the innermost loop, or ends it.
     fn iterate(&mut self) -> Result<(), Stop> {
         self.spend(1)?;
-        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
-        let Role::Loop(state) = &mut frame.role else { return Ok(()) };
+        let Some(frame) = self.frames.last_mut() else {
+            return Ok(());
+        };
+        let Role::Loop(state) = &mut frame.role else {
+            return Ok(());
+        };
         self.variables.truncate(state.mark);
         let Some((index, element)) = state.source.get(state.index) else {
             self.variables.truncate(frame.mark);
@@ -271,13 +305,25 @@ impl Machine<'_, '_> {
                 }
                 Ok(())
             }
-            Statement::If { pipe, then, otherwise } => {
+            Statement::If {
+                pipe,
+                then,
+                otherwise,
+            } => {
                 let (dot, mark) = (self.dot(), self.variables.len());
                 let value = self.pipe(&dot, *pipe)?;
-                let branch = if value.truth() { Some(*then) } else { *otherwise };
+                let branch = if value.truth() {
+                    Some(*then)
+                } else {
+                    *otherwise
+                };
                 self.branch(branch, dot, mark)
             }
-            Statement::With { pipe, then, otherwise } => {
+            Statement::With {
+                pipe,
+                then,
+                otherwise,
+            } => {
                 let (dot, mark) = (self.dot(), self.variables.len());
                 let value = self.pipe(&dot, *pipe)?;
                 if value.truth() {
@@ -286,7 +332,11 @@ impl Machine<'_, '_> {
                     self.branch(*otherwise, dot, mark)
                 }
             }
-            Statement::Range { pipe, body, otherwise } => self.range(*pipe, *body, *otherwise),
+            Statement::Range {
+                pipe,
+                body,
+                otherwise,
+            } => self.range(*pipe, *body, *otherwise),
             Statement::Template { pos, name, pipe } => self.call_template(*pos, *name, *pipe),
             Statement::Break => {
                 self.unwind_to_loop();
@@ -303,7 +353,9 @@ impl Machine<'_, '_> {
     }
 
     fn dot(&self) -> Value {
-        self.frames.last().map_or(Value::Invalid, |frame| frame.dot.clone())
+        self.frames
+            .last()
+            .map_or(Value::Invalid, |frame| frame.dot.clone())
     }
 
     fn branch(&mut self, list: Option<u32>, dot: Value, mark: usize) -> Result<(), Stop> {
@@ -341,7 +393,8 @@ impl Machine<'_, '_> {
             }
             (_, Kind::Signed | Kind::Unsigned) => {
                 if node.declared[1].is_some() {
-                    return self.fail("can't use an integer to iterate over more than one variable");
+                    return self
+                        .fail("can't use an integer to iterate over more than one variable");
                 }
                 let count = match value.as_signed() {
                     Some(n) => u64::try_from(n).unwrap_or(0),
@@ -349,7 +402,12 @@ impl Machine<'_, '_> {
                 };
                 (count > 0).then_some(Source::Count(value, count))
             }
-            _ => return self.fail(format!("range can't iterate over a value of type {}", value.type_name())),
+            _ => {
+                return self.fail(format!(
+                    "range can't iterate over a value of type {}",
+                    value.type_name()
+                ));
+            }
         };
         match source {
             Some(source) => {
@@ -372,7 +430,10 @@ impl Machine<'_, '_> {
         let tree = self.tree;
         let name = &tree.strings[name as usize];
         let Some(&root) = tree.templates.get(&**name) else {
-            return self.fail(format!("template {:?} not defined", String::from_utf8_lossy(name)));
+            return self.fail(format!(
+                "template {:?} not defined",
+                String::from_utf8_lossy(name)
+            ));
         };
         if self.calls >= self.cx.meter.limits.depth {
             return self.stop(Fault::Limit("exceeded maximum template depth"));

@@ -42,8 +42,21 @@ pub(crate) fn print(meter: &mut Meter, value: &Value) -> Result<Vec<u8>, Fault> 
 }
 
 /// `fmt.Sprintf`.
-pub(crate) fn sprintf(meter: &mut Meter, format: &[u8], values: &[Value]) -> Result<Vec<u8>, Fault> {
-    let mut run = Format { printer: Printer::new(meter), format, values, next: 0, at: 0, good: true, indexed: false, reordered: false };
+pub(crate) fn sprintf(
+    meter: &mut Meter,
+    format: &[u8],
+    values: &[Value],
+) -> Result<Vec<u8>, Fault> {
+    let mut run = Format {
+        printer: Printer::new(meter),
+        format,
+        values,
+        next: 0,
+        at: 0,
+        good: true,
+        indexed: false,
+        reordered: false,
+    };
     run.all()?;
     Ok(run.printer.finish())
 }
@@ -230,7 +243,10 @@ impl Format<'_, '_> {
         }
         self.reordered = true;
         let rest = &self.format[self.at..];
-        let close = rest.iter().position(|&b| b == b']').filter(|_| rest.len() >= 3);
+        let close = rest
+            .iter()
+            .position(|&b| b == b']')
+            .filter(|_| rest.len() >= 3);
         let Some(close) = close else {
             self.good = false;
             self.at += 1;
@@ -238,7 +254,11 @@ impl Format<'_, '_> {
         };
         let (digits, after) = (&rest[1..close], self.at + close + 1);
         let number = (!digits.is_empty() && digits.iter().all(u8::is_ascii_digit))
-            .then(|| digits.iter().try_fold(0usize, |n, d| (n <= 1_000_000).then(|| n * 10 + usize::from(d - b'0'))))
+            .then(|| {
+                digits.iter().try_fold(0usize, |n, d| {
+                    (n <= 1_000_000).then(|| n * 10 + usize::from(d - b'0'))
+                })
+            })
             .flatten();
         self.at = after;
         match number {
@@ -264,7 +284,9 @@ impl Format<'_, '_> {
             if i > 0 {
                 self.printer.out.extend_from_slice(b", ");
             }
-            self.printer.out.extend_from_slice(value.type_name().as_bytes());
+            self.printer
+                .out
+                .extend_from_slice(value.type_name().as_bytes());
             if !value.is_nothing() {
                 self.printer.out.push(b'=');
                 self.printer.argument(value, 'v')?;

@@ -36,7 +36,13 @@ pub(super) struct Printer<'m> {
 
 impl<'m> Printer<'m> {
     pub(super) fn new(meter: &'m mut Meter) -> Self {
-        Self { meter, out: Vec::new(), flags: Flags::default(), erroring: false, depth: 0 }
+        Self {
+            meter,
+            out: Vec::new(),
+            flags: Flags::default(),
+            erroring: false,
+            depth: 0,
+        }
     }
 
     pub(super) fn finish(mut self) -> Vec<u8> {
@@ -95,7 +101,11 @@ impl<'m> Printer<'m> {
         }
         let handled = match value {
             Value::Invalid | Value::Nil => {
-                let text: &[u8] = if self.flags.sharp_v { b"interface {}(nil)" } else { b"<nil>" };
+                let text: &[u8] = if self.flags.sharp_v {
+                    b"interface {}(nil)"
+                } else {
+                    b"<nil>"
+                };
                 self.out.extend_from_slice(text);
                 true
             }
@@ -142,7 +152,10 @@ impl<'m> Printer<'m> {
                 true
             }
             Value::Certificate(c) => {
-                let fields = [("Cert", Value::Str(c.cert.clone())), ("Key", Value::Str(c.key.clone()))];
+                let fields = [
+                    ("Cert", Value::Str(c.cert.clone())),
+                    ("Key", Value::Str(c.key.clone())),
+                ];
                 self.fields(value, &fields, verb, depth)?;
                 true
             }
@@ -154,19 +167,32 @@ impl<'m> Printer<'m> {
                     self.out.push(b'&');
                 }
                 let fields = version.fields();
-                let inner = Value::Version { version: version.clone(), pointer: false };
+                let inner = Value::Version {
+                    version: version.clone(),
+                    pointer: false,
+                };
                 self.fields(&inner, &fields, verb, depth)?;
                 true
             }
             Value::Time(time) if matches!(time.zone, Zone::Utc) => {
-                let (nanos, seconds) = (time.nanos as u64, time.seconds.wrapping_sub(Time::zero().seconds));
-                let fields = [("wall", Value::Uint64(nanos)), ("ext", Value::Int64(seconds))];
+                let (nanos, seconds) = (
+                    time.nanos as u64,
+                    time.seconds.wrapping_sub(Time::zero().seconds),
+                );
+                let fields = [
+                    ("wall", Value::Uint64(nanos)),
+                    ("ext", Value::Int64(seconds)),
+                ];
                 self.time_fields(&fields, verb, depth)?;
                 true
             }
             Value::Time(_) | Value::Location(_) => return fail(NO_ADDRESS),
         };
-        if handled { Ok(()) } else { self.bad_verb(value, verb) }
+        if handled {
+            Ok(())
+        } else {
+            self.bad_verb(value, verb)
+        }
     }
 
     /// Values with a `String` or `GoString` method. False where it doesn't apply.
@@ -219,7 +245,8 @@ impl<'m> Printer<'m> {
         self.meter.enter(&mut self.depth)?;
         for (i, (key, item)) in items.enumerate() {
             if i > 0 {
-                self.out.extend_from_slice(if self.flags.sharp_v { b", " } else { b" " });
+                self.out
+                    .extend_from_slice(if self.flags.sharp_v { b", " } else { b" " });
             }
             if let Some(key) = key {
                 self.value(&Value::Str(key.clone()), verb, depth + 1)?;
@@ -234,14 +261,21 @@ impl<'m> Printer<'m> {
         Ok(())
     }
 
-    fn fields(&mut self, of: &Value, fields: &[(&str, Value)], verb: char, depth: usize) -> Result<(), Fault> {
+    fn fields(
+        &mut self,
+        of: &Value,
+        fields: &[(&str, Value)],
+        verb: char,
+        depth: usize,
+    ) -> Result<(), Fault> {
         if self.flags.sharp_v {
             self.out.extend_from_slice(of.type_name().as_bytes());
         }
         self.out.push(b'{');
         for (i, (name, value)) in fields.iter().enumerate() {
             if i > 0 {
-                self.out.extend_from_slice(if self.flags.sharp_v { b", " } else { b" " });
+                self.out
+                    .extend_from_slice(if self.flags.sharp_v { b", " } else { b" " });
             }
             if self.flags.sharp_v || self.flags.plus_v {
                 self.out.extend_from_slice(name.as_bytes());
@@ -254,7 +288,12 @@ impl<'m> Printer<'m> {
     }
 
     /// A time as a struct: its fields, and the nil pointer that stands for UTC.
-    fn time_fields(&mut self, fields: &[(&str, Value)], verb: char, depth: usize) -> Result<(), Fault> {
+    fn time_fields(
+        &mut self,
+        fields: &[(&str, Value)],
+        verb: char,
+        depth: usize,
+    ) -> Result<(), Fault> {
         self.out.push(b'{');
         for (name, value) in fields {
             if self.flags.plus_v {
@@ -283,23 +322,31 @@ impl<'m> Printer<'m> {
     }
 
     fn bytes(&mut self, value: &Value, verb: char, top: bool) -> Result<(), Fault> {
-        let Value::List(list) = value else { return Ok(()) };
-        let bytes: Vec<u8> = list.items().iter().filter_map(|b| match b {
-            Value::Uint8(b) => Some(*b),
-            _ => None,
-        }).collect();
+        let Value::List(list) = value else {
+            return Ok(());
+        };
+        let bytes: Vec<u8> = list
+            .items()
+            .iter()
+            .filter_map(|b| match b {
+                Value::Uint8(b) => Some(*b),
+                _ => None,
+            })
+            .collect();
         if !matches!(verb, 'v' | 'd') {
             self.string(&bytes, verb)?;
             return Ok(());
         }
         if self.flags.sharp_v {
-            self.out.extend_from_slice(if top { b"[]byte{" } else { b"[]uint8{" });
+            self.out
+                .extend_from_slice(if top { b"[]byte{" } else { b"[]uint8{" });
         } else {
             self.out.push(b'[');
         }
         for (i, &byte) in bytes.iter().enumerate() {
             if i > 0 {
-                self.out.extend_from_slice(if self.flags.sharp_v { b", " } else { b" " });
+                self.out
+                    .extend_from_slice(if self.flags.sharp_v { b", " } else { b" " });
             }
             if self.flags.sharp_v {
                 self.hex0x(u64::from(byte))?;

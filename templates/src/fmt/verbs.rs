@@ -26,7 +26,11 @@ impl Printer<'_> {
     }
 
     fn padding(&mut self, count: usize) {
-        let byte = if self.flags.zero && !self.flags.minus { b'0' } else { b' ' };
+        let byte = if self.flags.zero && !self.flags.minus {
+            b'0'
+        } else {
+            b' '
+        };
         self.out.resize(self.out.len() + count, byte);
     }
 
@@ -47,8 +51,20 @@ impl Printer<'_> {
     }
 
     /// An integer, as its magnitude and sign. False for a verb that is not for integers.
-    pub(super) fn integer(&mut self, magnitude: u64, negative: bool, signed: bool, verb: char) -> Result<bool, Fault> {
-        let rune = || if negative { -1 } else { i64::try_from(magnitude).unwrap_or(-1) };
+    pub(super) fn integer(
+        &mut self,
+        magnitude: u64,
+        negative: bool,
+        signed: bool,
+        verb: char,
+    ) -> Result<bool, Fault> {
+        let rune = || {
+            if negative {
+                -1
+            } else {
+                i64::try_from(magnitude).unwrap_or(-1)
+            }
+        };
         match verb {
             'v' if self.flags.sharp_v && !signed => self.hex0x(magnitude)?,
             'v' | 'd' => self.digits(magnitude, negative, 10, verb, LOWER)?,
@@ -68,7 +84,11 @@ impl Printer<'_> {
                 self.pad(&text)?;
             }
             'U' => {
-                let value = if negative { magnitude.wrapping_neg() } else { magnitude };
+                let value = if negative {
+                    magnitude.wrapping_neg()
+                } else {
+                    magnitude
+                };
                 self.unicode(value)?;
             }
             _ => return Ok(false),
@@ -84,7 +104,14 @@ impl Printer<'_> {
         result
     }
 
-    fn digits(&mut self, magnitude: u64, negative: bool, base: u64, verb: char, digits: &[u8; 17]) -> Result<(), Fault> {
+    fn digits(
+        &mut self,
+        magnitude: u64,
+        negative: bool,
+        base: u64,
+        verb: char,
+        digits: &[u8; 17],
+    ) -> Result<(), Fault> {
         let flags = self.flags;
         let signed = negative || flags.plus || flags.space;
         let mut least = 0;
@@ -96,10 +123,15 @@ impl Printer<'_> {
                 self.out.resize(self.out.len() + width, b' ');
                 return Ok(());
             }
-        } else if flags.zero && !flags.minus
+        } else if flags.zero
+            && !flags.minus
             && let Some(width) = flags.width
         {
-            least = if signed { width.saturating_sub(1) } else { width };
+            least = if signed {
+                width.saturating_sub(1)
+            } else {
+                width
+            };
         }
         self.reserve(least)?;
         let mut text = Vec::with_capacity(least.max(64) + 4);
@@ -181,7 +213,8 @@ impl Printer<'_> {
             sharpen(&mut text, verb, precision);
         }
         if flags.plus || text[0] != b'+' {
-            if flags.zero && !flags.minus
+            if flags.zero
+                && !flags.minus
                 && let Some(width) = flags.width
                 && width > text.len()
             {
@@ -200,7 +233,10 @@ impl Printer<'_> {
 
     /// A complex number. False for a verb that is not for floats.
     pub(super) fn complex(&mut self, re: f64, im: f64, verb: char) -> Result<bool, Fault> {
-        if !matches!(verb, 'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E') {
+        if !matches!(
+            verb,
+            'v' | 'b' | 'g' | 'G' | 'x' | 'X' | 'f' | 'F' | 'e' | 'E'
+        ) {
             return Ok(false);
         }
         self.out.push(b'(');
@@ -265,7 +301,10 @@ impl Printer<'_> {
             if flags.sharp && (i == 0 || flags.space) {
                 out.extend_from_slice(&[b'0', digits[16]]);
             }
-            out.extend_from_slice(&[digits[usize::from(byte >> 4)], digits[usize::from(byte & 15)]]);
+            out.extend_from_slice(&[
+                digits[usize::from(byte >> 4)],
+                digits[usize::from(byte & 15)],
+            ]);
         }
         // An empty string is padded as the zero flag says; the rest is too.
         let padding = flags.width.unwrap_or(0).saturating_sub(out.len());
@@ -284,7 +323,13 @@ impl Printer<'_> {
 /// The `#` flag: a decimal point always, and trailing zeros for `%g`.
 fn sharpen(text: &mut Vec<u8>, verb: u8, precision: i64) {
     let mut digits = match verb {
-        b'g' | b'G' | b'x' => if precision < 0 { 6 } else { precision },
+        b'g' | b'G' | b'x' => {
+            if precision < 0 {
+                6
+            } else {
+                precision
+            }
+        }
         _ => 0,
     };
     let (mut point, mut nonzero, mut end) = (false, false, text.len());

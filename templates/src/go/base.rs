@@ -7,7 +7,8 @@ const STD32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 pub(crate) fn encode64(data: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len().div_ceil(3) * 4);
     for chunk in data.chunks(3) {
-        let word = chunk.iter().fold(0u32, |w, &b| w << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
+        let word =
+            chunk.iter().fold(0u32, |w, &b| w << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
         for place in 0..4 {
             out.push(if place <= chunk.len() {
                 STD64[(word >> (18 - 6 * place) & 63) as usize]
@@ -23,7 +24,8 @@ pub(crate) fn encode64(data: &[u8]) -> Vec<u8> {
 pub(crate) fn encode32(data: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(data.len().div_ceil(5) * 8);
     for chunk in data.chunks(5) {
-        let word = chunk.iter().fold(0u64, |w, &b| w << 8 | u64::from(b)) << (8 * (5 - chunk.len()));
+        let word =
+            chunk.iter().fold(0u64, |w, &b| w << 8 | u64::from(b)) << (8 * (5 - chunk.len()));
         let digits = (chunk.len() * 8).div_ceil(5);
         for place in 0..8 {
             out.push(if place < digits {
@@ -104,7 +106,11 @@ fn digit64(byte: u8) -> Option<u32> {
 
 /// Decodes standard base32; the error is the offset Go reports (line breaks not counted).
 pub(crate) fn decode32(text: &[u8]) -> Result<Vec<u8>, usize> {
-    let text: Vec<u8> = text.iter().copied().filter(|&b| b != b'\r' && b != b'\n').collect();
+    let text: Vec<u8> = text
+        .iter()
+        .copied()
+        .filter(|&b| b != b'\r' && b != b'\n')
+        .collect();
     let mut out = Vec::with_capacity(text.len() / 8 * 5);
     let mut rest = text.as_slice();
     let mut end = false;

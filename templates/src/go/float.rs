@@ -10,7 +10,11 @@ pub(crate) fn format(value: f64, verb: u8, precision: i64) -> String {
         return "NaN".into();
     }
     if value.is_infinite() {
-        return if value > 0.0 { "+Inf".into() } else { "-Inf".into() };
+        return if value > 0.0 {
+            "+Inf".into()
+        } else {
+            "-Inf".into()
+        };
     }
     let negative = value.is_sign_negative();
     let magnitude = value.abs();
@@ -30,14 +34,21 @@ pub(crate) fn format(value: f64, verb: u8, precision: i64) -> String {
             } else {
                 Digits::rounded(magnitude, precision as usize + 1)
             };
-            let precision =
-                if precision < 0 { digits.len().saturating_sub(1) } else { precision as usize };
+            let precision = if precision < 0 {
+                digits.len().saturating_sub(1)
+            } else {
+                precision as usize
+            };
             exponential(&mut out, &digits, precision, verb);
         }
         b'f' => {
             if precision < 0 {
                 let digits = Digits::shortest(magnitude);
-                fixed(&mut out, &digits, (digits.len() as i64 - digits.point).max(0) as usize);
+                fixed(
+                    &mut out,
+                    &digits,
+                    (digits.len() as i64 - digits.point).max(0) as usize,
+                );
             } else {
                 // No float has more places; what is asked beyond them is zeros.
                 let places = (precision as usize).min(MAX_PLACES);
@@ -72,7 +83,11 @@ impl Digits {
         while digits.last() == Some(&b'0') {
             digits.pop();
         }
-        let point = if digits.is_empty() { 0 } else { exponent.parse::<i64>().unwrap_or(0) + 1 };
+        let point = if digits.is_empty() {
+            0
+        } else {
+            exponent.parse::<i64>().unwrap_or(0) + 1
+        };
         Self { digits, point }
     }
 
@@ -106,7 +121,12 @@ fn general(out: &mut String, value: f64, verb: u8, precision: i64) {
         if shortest || precision > count {
             precision = count;
         }
-        exponential(out, &digits, (precision - 1).max(0) as usize, verb + b'e' - b'g');
+        exponential(
+            out,
+            &digits,
+            (precision - 1).max(0) as usize,
+            verb + b'e' - b'g',
+        );
     } else {
         fixed(out, &digits, (count - digits.point).max(0) as usize);
     }
@@ -118,7 +138,11 @@ fn exponential(out: &mut String, digits: &Digits, precision: usize, verb: u8) {
         out.push('.');
         out.extend((1..=precision).map(|i| digits.at(i)));
     }
-    let exponent = if digits.len() == 0 { 0 } else { digits.point - 1 };
+    let exponent = if digits.len() == 0 {
+        0
+    } else {
+        digits.point - 1
+    };
     out.push(char::from(verb));
     out.push(if exponent < 0 { '-' } else { '+' });
     out.push_str(&format!("{:02}", exponent.abs()));
@@ -134,7 +158,11 @@ fn fixed(out: &mut String, digits: &Digits, precision: usize) {
         out.push('.');
         for place in 0..precision as i64 {
             let index = digits.point + place;
-            out.push(if index < 0 { '0' } else { digits.at(index as usize) });
+            out.push(if index < 0 {
+                '0'
+            } else {
+                digits.at(index as usize)
+            });
         }
     }
 }

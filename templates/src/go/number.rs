@@ -35,7 +35,10 @@ pub(crate) fn parse_uint(text: &[u8], base: u32) -> Result<u64, Wrong> {
             continue;
         }
         let digit = char::from(byte).to_digit(radix).ok_or(Wrong::Syntax)?;
-        match value.checked_mul(u64::from(radix)).and_then(|v| v.checked_add(u64::from(digit))) {
+        match value
+            .checked_mul(u64::from(radix))
+            .and_then(|v| v.checked_add(u64::from(digit)))
+        {
             Some(next) => value = next,
             None => overflow = true,
         }
@@ -98,7 +101,11 @@ fn parse_float_unbounded(text: &[u8]) -> Option<f64> {
     if !decimal_shape(&clean) {
         return None;
     }
-    std::str::from_utf8(&clean).ok()?.parse::<f64>().ok().map(|v| sign * v)
+    std::str::from_utf8(&clean)
+        .ok()?
+        .parse::<f64>()
+        .ok()
+        .map(|v| sign * v)
 }
 
 /// digits [. digits] [e [sign] digits], at least one digit before the exponent.
@@ -113,7 +120,10 @@ fn decimal_shape(text: &[u8]) -> bool {
         return false;
     }
     exponent.is_none_or(|e| {
-        let e = e.strip_prefix(b"+").or_else(|| e.strip_prefix(b"-")).unwrap_or(e);
+        let e = e
+            .strip_prefix(b"+")
+            .or_else(|| e.strip_prefix(b"-"))
+            .unwrap_or(e);
         !e.is_empty() && e.iter().all(u8::is_ascii_digit)
     })
 }
@@ -130,7 +140,9 @@ fn parse_hex(text: &[u8]) -> Option<f64> {
     if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let mut power = digits.iter().fold(0i64, |e, d| (e * 10 + i64::from(d - b'0')).min(100_000));
+    let mut power = digits
+        .iter()
+        .fold(0i64, |e, d| (e * 10 + i64::from(d - b'0')).min(100_000));
     if negative {
         power = -power;
     }
@@ -179,7 +191,11 @@ fn scale(value: u128, power: i64, sticky: bool) -> f64 {
     };
     // mantissa has 62 bits; the result keeps 53, or fewer where it is subnormal.
     let exponent = power + 61;
-    let keep = if exponent < -1022 { 53 - (-1022 - exponent) } else { 53 };
+    let keep = if exponent < -1022 {
+        53 - (-1022 - exponent)
+    } else {
+        53
+    };
     if keep < 0 {
         return 0.0;
     }
@@ -245,7 +261,10 @@ mod tests {
         assert_eq!(parse_int(b"0x_1F", 0), Ok(31));
         assert_eq!(parse_int(b"08", 0), Err(Wrong::Syntax));
         assert_eq!(parse_int(b"-9223372036854775808", 0), Ok(i64::MIN));
-        assert_eq!(parse_int(b"99999999999999999999", 10), Err(Wrong::Range(i64::MAX)));
+        assert_eq!(
+            parse_int(b"99999999999999999999", 10),
+            Err(Wrong::Range(i64::MAX))
+        );
         assert_eq!(parse_int(b"0x", 0), Err(Wrong::Syntax));
         assert_eq!(parse_int(b"0", 0), Ok(0));
         assert_eq!(parse_float(b"0x1p-2"), Some(0.25));

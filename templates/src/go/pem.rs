@@ -26,9 +26,14 @@ pub(crate) fn decode(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
         };
         let after = &rest[start + b"-----BEGIN ".len()..];
         rest = after;
-        let line_end = after.iter().position(|&b| b == b'\n').unwrap_or(after.len());
+        let line_end = after
+            .iter()
+            .position(|&b| b == b'\n')
+            .unwrap_or(after.len());
         let line = trim_end(&after[..line_end]);
-        let Some(label) = line.strip_suffix(b"-----") else { continue };
+        let Some(label) = line.strip_suffix(b"-----") else {
+            continue;
+        };
         let mut body = after.get(line_end + 1..).unwrap_or_default();
         // Headers are lines with a colon, up to the first without.
         while let Some(end) = body.iter().position(|&b| b == b'\n') {
@@ -44,8 +49,11 @@ pub(crate) fn decode(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
             find(body, &[b"\n", footer.as_slice()].concat())
         };
         let Some(end) = end else { continue };
-        let digits: Vec<u8> =
-            body[..end].iter().copied().filter(|b| !b" \t\r\n".contains(b)).collect();
+        let digits: Vec<u8> = body[..end]
+            .iter()
+            .copied()
+            .filter(|b| !b" \t\r\n".contains(b))
+            .collect();
         if let Ok(data) = decode64(&digits) {
             return Some((label.to_vec(), data));
         }
@@ -53,7 +61,11 @@ pub(crate) fn decode(text: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 }
 
 fn trim_end(line: &[u8]) -> &[u8] {
-    let spaces = line.iter().rev().take_while(|b| b" \t\r".contains(b)).count();
+    let spaces = line
+        .iter()
+        .rev()
+        .take_while(|b| b" \t\r".contains(b))
+        .count();
     &line[..line.len() - spaces]
 }
 
@@ -66,6 +78,9 @@ mod tests {
         let text = encode("X Y", &[7; 100]);
         assert_eq!(decode(&text), Some((b"X Y".to_vec(), vec![7; 100])));
         assert_eq!(decode(b"nothing here"), None);
-        assert_eq!(decode(b"x\n-----BEGIN A-----\n-----END A-----\n"), Some((b"A".to_vec(), vec![])));
+        assert_eq!(
+            decode(b"x\n-----BEGIN A-----\n-----END A-----\n"),
+            Some((b"A".to_vec(), vec![]))
+        );
     }
 }

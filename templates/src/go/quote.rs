@@ -12,8 +12,9 @@ pub(crate) fn unquote(literal: &[u8]) -> Option<Vec<u8>> {
         return None;
     }
     match quote {
-        b'`' => (!body.contains(&b'`'))
-            .then(|| body.iter().copied().filter(|&b| b != b'\r').collect()),
+        b'`' => {
+            (!body.contains(&b'`')).then(|| body.iter().copied().filter(|&b| b != b'\r').collect())
+        }
         b'"' => {
             let mut out = Vec::with_capacity(body.len());
             let mut rest = body;
@@ -96,7 +97,12 @@ pub(crate) fn quote(out: &mut Vec<u8>, text: &[u8], ascii: bool) {
     for (at, c, width) in runes::runes(text) {
         if c == REPLACEMENT && width == 1 {
             let byte = text[at];
-            out.extend_from_slice(&[b'\\', b'x', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            out.extend_from_slice(&[
+                b'\\',
+                b'x',
+                HEX[usize::from(byte >> 4)],
+                HEX[usize::from(byte & 15)],
+            ]);
         } else {
             escape(out, c, b'"', ascii);
         }

@@ -10,7 +10,9 @@ pub(crate) const REPLACEMENT: char = '\u{FFFD}';
 /// The first character of `bytes` and its width; `(U+FFFD, 1)` for an invalid byte, width 0 at
 /// the end.
 pub(crate) fn decode(bytes: &[u8]) -> (char, usize) {
-    let Some(&first) = bytes.first() else { return (REPLACEMENT, 0) };
+    let Some(&first) = bytes.first() else {
+        return (REPLACEMENT, 0);
+    };
     if first < 0x80 {
         return (char::from(first), 1);
     }
@@ -20,7 +22,9 @@ pub(crate) fn decode(bytes: &[u8]) -> (char, usize) {
         0xF0..=0xF4 => (4, 0x1_0000),
         _ => return (REPLACEMENT, 1),
     };
-    let Some(rest) = bytes.get(1..len) else { return (REPLACEMENT, 1) };
+    let Some(rest) = bytes.get(1..len) else {
+        return (REPLACEMENT, 1);
+    };
     let mut value = u32::from(first) & (0x7F >> len);
     for &byte in rest {
         if byte & 0xC0 != 0x80 {
@@ -70,7 +74,11 @@ pub(crate) fn runes(bytes: &[u8]) -> impl Iterator<Item = (usize, char, usize)> 
 
 /// How many characters `bytes` holds.
 pub(crate) fn count(bytes: &[u8]) -> usize {
-    if bytes.is_ascii() { bytes.len() } else { runes(bytes).count() }
+    if bytes.is_ascii() {
+        bytes.len()
+    } else {
+        runes(bytes).count()
+    }
 }
 
 /// Appends the UTF-8 of `c`.
@@ -80,7 +88,13 @@ pub(crate) fn push(out: &mut Vec<u8>, c: char) {
 
 /// Appends the UTF-8 of the rune `value`, U+FFFD where it isn't one.
 pub(crate) fn push_value(out: &mut Vec<u8>, value: i64) {
-    push(out, u32::try_from(value).ok().and_then(char::from_u32).unwrap_or(REPLACEMENT));
+    push(
+        out,
+        u32::try_from(value)
+            .ok()
+            .and_then(char::from_u32)
+            .unwrap_or(REPLACEMENT),
+    );
 }
 
 /// `bytes` with each character replaced; invalid bytes are U+FFFD to `f`, as in `strings.Map`.
@@ -109,15 +123,21 @@ class!(is_punct, "`unicode.IsPunct`: category P.", r"\p{P}");
 class!(upper_table, "Category Lu, beyond ASCII.", r"\p{Lu}");
 class!(lower_table, "Category Ll, beyond ASCII.", r"\p{Ll}");
 class!(is_title, "`unicode.IsTitle`: category Lt.", r"\p{Lt}");
-class!(graphic_table, "Letters, marks, numbers, punctuation and symbols.", r"[\p{L}\p{M}\p{N}\p{P}\p{S}]");
+class!(
+    graphic_table,
+    "Letters, marks, numbers, punctuation and symbols.",
+    r"[\p{L}\p{M}\p{N}\p{P}\p{S}]"
+);
 
 fn ranges(pattern: &str) -> Vec<(char, char)> {
     use regex_syntax::hir::{Class, HirKind};
     let hir = regex_syntax::parse(pattern).expect("the pattern is a constant");
     match hir.kind() {
-        HirKind::Class(Class::Unicode(class)) => {
-            class.ranges().iter().map(|r| (r.start(), r.end())).collect()
-        }
+        HirKind::Class(Class::Unicode(class)) => class
+            .ranges()
+            .iter()
+            .map(|r| (r.start(), r.end()))
+            .collect(),
         _ => Vec::new(),
     }
 }
@@ -138,33 +158,56 @@ fn contains(ranges: &[(char, char)], c: char) -> bool {
 
 /// `unicode.IsLetter`.
 pub(crate) fn is_letter(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_alphabetic() } else { letter_table(c) }
+    if c.is_ascii() {
+        c.is_ascii_alphabetic()
+    } else {
+        letter_table(c)
+    }
 }
 
 /// `unicode.IsDigit`.
 pub(crate) fn is_digit(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_digit() } else { digit_table(c) }
+    if c.is_ascii() {
+        c.is_ascii_digit()
+    } else {
+        digit_table(c)
+    }
 }
 
 /// `unicode.IsUpper`.
 pub(crate) fn is_upper(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_uppercase() } else { upper_table(c) }
+    if c.is_ascii() {
+        c.is_ascii_uppercase()
+    } else {
+        upper_table(c)
+    }
 }
 
 /// `unicode.IsLower`.
 pub(crate) fn is_lower(c: char) -> bool {
-    if c.is_ascii() { c.is_ascii_lowercase() } else { lower_table(c) }
+    if c.is_ascii() {
+        c.is_ascii_lowercase()
+    } else {
+        lower_table(c)
+    }
 }
 
 /// `unicode.IsSpace`.
 pub(crate) fn is_space(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\x0B' | '\x0C' | '\r' | ' ' | '\u{85}' | '\u{A0}' | '\u{1680}'
-        | '\u{2000}'..='\u{200A}' | '\u{2028}' | '\u{2029}' | '\u{202F}' | '\u{205F}' | '\u{3000}')
+    matches!(
+        c,
+        '\t' | '\n' | '\x0B' | '\x0C' | '\r' | ' ' | '\u{85}' | '\u{A0}' | '\u{1680}' | '\u{2000}'
+            ..='\u{200A}' | '\u{2028}' | '\u{2029}' | '\u{202F}' | '\u{205F}' | '\u{3000}'
+    )
 }
 
 /// `unicode.IsPrint`, and `strconv.IsPrint`: graphic, and no space but U+0020.
 pub(crate) fn is_print(c: char) -> bool {
-    if c.is_ascii() { (' '..='~').contains(&c) } else { graphic_table(c) }
+    if c.is_ascii() {
+        (' '..='~').contains(&c)
+    } else {
+        graphic_table(c)
+    }
 }
 
 /// `unicode.ToUpper`: the simple mapping, one character to one.

@@ -13,7 +13,13 @@ const MAX_DEPTH: usize = 10_000;
 /// it has one (a number too large is nil).
 pub(crate) fn decode(meter: &mut Meter, text: &[u8]) -> Result<(Value, bool), Fault> {
     meter.handle(text.len())?;
-    let mut decoder = Decoder { meter, text, at: 0, depth: 0, overflow: false };
+    let mut decoder = Decoder {
+        meter,
+        text,
+        at: 0,
+        depth: 0,
+        overflow: false,
+    };
     let value = decoder.value()?;
     decoder.space();
     if decoder.at < text.len() {
@@ -137,7 +143,11 @@ impl Decoder<'_, '_> {
         while self.peek().is_some_and(|b| b.is_ascii_digit()) {
             self.at += 1;
         }
-        if self.at == start { fail("invalid character in numeric literal") } else { Ok(()) }
+        if self.at == start {
+            fail("invalid character in numeric literal")
+        } else {
+            Ok(())
+        }
     }
 
     fn number(&mut self) -> Result<Value, Fault> {
@@ -169,7 +179,9 @@ impl Decoder<'_, '_> {
         let mut out = Vec::new();
         loop {
             let rest = &self.text[self.at..];
-            let Some(&byte) = rest.first() else { return fail("unexpected end of JSON input") };
+            let Some(&byte) = rest.first() else {
+                return fail("unexpected end of JSON input");
+            };
             match byte {
                 b'"' => {
                     self.at += 1;
@@ -204,7 +216,9 @@ impl Decoder<'_, '_> {
                 };
                 self.at += 4;
                 let mut c = char::from_u32(first);
-                if c.is_none() && first < 0xDC00 && self.text[self.at..].starts_with(b"\\u")
+                if c.is_none()
+                    && first < 0xDC00
+                    && self.text[self.at..].starts_with(b"\\u")
                     && let Some(second @ 0xDC00..0xE000) = self.hex4(self.at + 2)
                 {
                     c = char::from_u32(0x1_0000 + ((first - 0xD800) << 10) + (second - 0xDC00));
@@ -218,8 +232,11 @@ impl Decoder<'_, '_> {
     }
 
     fn hex4(&self, at: usize) -> Option<u32> {
-        self.text.get(at..at + 4)?.iter().try_fold(0, |value, &digit| {
-            char::from(digit).to_digit(16).map(|d| value << 4 | d)
-        })
+        self.text
+            .get(at..at + 4)?
+            .iter()
+            .try_fold(0, |value, &digit| {
+                char::from(digit).to_digit(16).map(|d| value << 4 | d)
+            })
     }
 }

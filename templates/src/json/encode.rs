@@ -16,7 +16,14 @@ pub(crate) fn encode_indented(meter: &mut Meter, value: &Value) -> Result<Vec<u8
 }
 
 fn run(meter: &mut Meter, value: &Value, escape: bool, indent: bool) -> Result<Vec<u8>, Fault> {
-    let mut encoder = Encoder { meter, out: Vec::new(), escape, indent, depth: 0, path: Vec::new() };
+    let mut encoder = Encoder {
+        meter,
+        out: Vec::new(),
+        escape,
+        indent,
+        depth: 0,
+        path: Vec::new(),
+    };
     encoder.value(value)?;
     Ok(encoder.out)
 }
@@ -36,7 +43,9 @@ impl Encoder<'_> {
         self.meter.spend(1)?;
         match value {
             Value::Invalid | Value::Nil => self.out.extend_from_slice(b"null"),
-            Value::Bool(b) => self.out.extend_from_slice(if *b { b"true" } else { b"false" }),
+            Value::Bool(b) => self
+                .out
+                .extend_from_slice(if *b { b"true" } else { b"false" }),
             Value::Float(n) => self.float(*n)?,
             Value::Complex(..) => return fail("json: unsupported type: complex128"),
             Value::Str(text) => self.string(text)?,
@@ -51,8 +60,10 @@ impl Encoder<'_> {
             Value::Version { version, .. } => self.string(&version.to_text())?,
             Value::Location(_) => self.out.extend_from_slice(b"{}"),
             Value::Certificate(c) => {
-                let fields =
-                    [("Cert".into(), Value::Str(c.cert.clone())), ("Key".into(), Value::Str(c.key.clone()))];
+                let fields = [
+                    ("Cert".into(), Value::Str(c.cert.clone())),
+                    ("Key".into(), Value::Str(c.key.clone())),
+                ];
                 self.object(&fields)?;
             }
             Value::List(list) if list.is_nil() => self.out.extend_from_slice(b"null"),
@@ -105,7 +116,8 @@ impl Encoder<'_> {
         for (i, (key, item)) in entries.iter().enumerate() {
             self.separate(i)?;
             self.string(key)?;
-            self.out.extend_from_slice(if self.indent { b": " } else { b":" });
+            self.out
+                .extend_from_slice(if self.indent { b": " } else { b":" });
             stack::grow(|| self.value(item))?;
         }
         self.close(b'}', entries.is_empty())
@@ -151,7 +163,8 @@ impl Encoder<'_> {
             };
             self.out.extend_from_slice(text.as_bytes());
         } else {
-            self.out.extend_from_slice(float::format(value, b'f', -1).as_bytes());
+            self.out
+                .extend_from_slice(float::format(value, b'f', -1).as_bytes());
         }
         Ok(())
     }
@@ -171,7 +184,8 @@ impl Encoder<'_> {
                 '\t' => self.out.extend_from_slice(b"\\t"),
                 '<' | '>' | '&' if !self.escape => self.out.push(c as u8),
                 '\0'..' ' | '<' | '>' | '&' | '\u{2028}' | '\u{2029}' => {
-                    self.out.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
+                    self.out
+                        .extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
                 }
                 runes::REPLACEMENT if width == 1 => self.out.extend_from_slice(b"\\ufffd"),
                 _ => self.out.extend_from_slice(&text[at..at + width]),

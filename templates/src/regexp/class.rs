@@ -48,27 +48,47 @@ pub(super) fn posix(name: &str) -> Option<ClassUnicode> {
 }
 
 pub(super) fn ranges(list: &[(char, char)]) -> ClassUnicode {
-    ClassUnicode::new(list.iter().map(|&(low, high)| ClassUnicodeRange::new(low, high)))
+    ClassUnicode::new(
+        list.iter()
+            .map(|&(low, high)| ClassUnicodeRange::new(low, high)),
+    )
 }
 
 /// A range of code points, which may begin or end among the surrogates that no text holds.
 pub(super) fn points(low: u32, high: u32) -> Option<ClassUnicodeRange> {
-    let low = if (0xD800..0xE000).contains(&low) { 0xE000 } else { low };
-    let high = if (0xD800..0xE000).contains(&high) { 0xD7FF } else { high };
+    let low = if (0xD800..0xE000).contains(&low) {
+        0xE000
+    } else {
+        low
+    };
+    let high = if (0xD800..0xE000).contains(&high) {
+        0xD7FF
+    } else {
+        high
+    };
     if low > high {
         return None;
     }
-    Some(ClassUnicodeRange::new(char::from_u32(low)?, char::from_u32(high)?))
+    Some(ClassUnicodeRange::new(
+        char::from_u32(low)?,
+        char::from_u32(high)?,
+    ))
 }
 
 /// `\p{name}`: a general category, a script, or one of Go's special names. Case, spaces,
 /// hyphens and underscores in the name don't matter.
 pub(super) fn unicode(name: &str) -> Option<ClassUnicode> {
-    if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b" _-".contains(&b)) {
+    if !name
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b" _-".contains(&b))
+    {
         return None;
     }
-    let plain: String =
-        name.chars().filter(|c| !" _-".contains(*c)).map(|c| c.to_ascii_lowercase()).collect();
+    let plain: String = name
+        .chars()
+        .filter(|c| !" _-".contains(*c))
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
     match plain.as_str() {
         "any" => return Some(ranges(&[('\0', '\u{10FFFF}')])),
         "ascii" => return Some(ranges(&[('\0', '\x7F')])),
@@ -89,20 +109,103 @@ pub(super) fn unicode(name: &str) -> Option<ClassUnicode> {
 
 /// General categories and their long names, as Go has them.
 const CATEGORIES: &[&str] = &[
-    "c", "cc", "cf", "cn", "co", "cs", "l", "ll", "lm", "lo", "lt", "lu", "m", "mc", "me", "mn", "n", "nd",
-    "nl", "no", "p", "pc", "pd", "pe", "pf", "pi", "po", "ps", "s", "sc", "sk", "sm", "so", "z",
-    "zl", "zp", "zs", "other", "control", "cntrl", "format", "unassigned", "privateuse", "surrogate", "letter",
-    "lowercaseletter", "modifierletter", "otherletter", "titlecaseletter", "uppercaseletter", "mark",
-    "combiningmark", "spacingmark", "enclosingmark", "nonspacingmark", "number", "decimalnumber", "digit",
-    "letternumber", "othernumber", "punctuation", "punct", "connectorpunctuation",
-    "dashpunctuation", "closepunctuation", "finalpunctuation", "initialpunctuation",
-    "otherpunctuation", "openpunctuation", "symbol", "currencysymbol", "modifiersymbol",
-    "mathsymbol", "othersymbol", "separator", "lineseparator", "paragraphseparator",
+    "c",
+    "cc",
+    "cf",
+    "cn",
+    "co",
+    "cs",
+    "l",
+    "ll",
+    "lm",
+    "lo",
+    "lt",
+    "lu",
+    "m",
+    "mc",
+    "me",
+    "mn",
+    "n",
+    "nd",
+    "nl",
+    "no",
+    "p",
+    "pc",
+    "pd",
+    "pe",
+    "pf",
+    "pi",
+    "po",
+    "ps",
+    "s",
+    "sc",
+    "sk",
+    "sm",
+    "so",
+    "z",
+    "zl",
+    "zp",
+    "zs",
+    "other",
+    "control",
+    "cntrl",
+    "format",
+    "unassigned",
+    "privateuse",
+    "surrogate",
+    "letter",
+    "lowercaseletter",
+    "modifierletter",
+    "otherletter",
+    "titlecaseletter",
+    "uppercaseletter",
+    "mark",
+    "combiningmark",
+    "spacingmark",
+    "enclosingmark",
+    "nonspacingmark",
+    "number",
+    "decimalnumber",
+    "digit",
+    "letternumber",
+    "othernumber",
+    "punctuation",
+    "punct",
+    "connectorpunctuation",
+    "dashpunctuation",
+    "closepunctuation",
+    "finalpunctuation",
+    "initialpunctuation",
+    "otherpunctuation",
+    "openpunctuation",
+    "symbol",
+    "currencysymbol",
+    "modifiersymbol",
+    "mathsymbol",
+    "othersymbol",
+    "separator",
+    "lineseparator",
+    "paragraphseparator",
     "spaceseparator",
 ];
 
 /// Scripts whose full name is no longer than an abbreviation.
-const SHORT_SCRIPTS: &[&str] = &["ahom", "cham", "chorasmian", "han", "kawi", "lao", "lisu", "mro", "nko", "thai", "vai", "yi", "toto", "modi"];
+const SHORT_SCRIPTS: &[&str] = &[
+    "ahom",
+    "cham",
+    "chorasmian",
+    "han",
+    "kawi",
+    "lao",
+    "lisu",
+    "mro",
+    "nko",
+    "thai",
+    "vai",
+    "yi",
+    "toto",
+    "modi",
+];
 
 fn table(pattern: &str) -> Option<ClassUnicode> {
     if pattern == "\\p{gc=cs}" || pattern == "\\p{gc=surrogate}" {

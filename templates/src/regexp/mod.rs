@@ -31,7 +31,8 @@ impl Regex {
             return Err(Fault::new("error parsing regexp: invalid UTF-8"));
         };
         let engine = stacker::maybe_grow(COMPILE_STACK, COMPILE_STACK + (1 << 20), || {
-            let hir = parser::parse(text).map_err(|what| Fault::new(format!("error parsing regexp: {what}")))?;
+            let hir = parser::parse(text)
+                .map_err(|what| Fault::new(format!("error parsing regexp: {what}")))?;
             let config = meta::Config::new()
                 .match_kind(MatchKind::LeftmostFirst)
                 .nfa_size_limit(Some(MAX_COMPILED))
@@ -44,24 +45,33 @@ impl Regex {
                 .map_err(|_| Fault::Limit("a regular expression is too large"))
         })?;
         meter.spend(engine.memory_usage() as u64 / 100)?;
-        Ok(Self { engine, empty: pattern.is_empty() })
+        Ok(Self {
+            engine,
+            empty: pattern.is_empty(),
+        })
     }
 
     /// The first match, with its groups.
     pub(crate) fn captures(&self, text: &[u8]) -> Option<Vec<Option<(usize, usize)>>> {
         let mut captures = self.engine.create_captures();
-        self.engine.search_captures(&Input::new(text), &mut captures);
+        self.engine
+            .search_captures(&Input::new(text), &mut captures);
         captures.is_match().then(|| spans(&captures))
     }
 
     fn names(&self) -> Vec<Option<String>> {
         let info = self.engine.group_info();
-        info.pattern_names(regex_automata::PatternID::ZERO).map(|n| n.map(str::to_owned)).collect()
+        info.pattern_names(regex_automata::PatternID::ZERO)
+            .map(|n| n.map(str::to_owned))
+            .collect()
     }
 }
 
 fn spans(captures: &Captures) -> Vec<Option<(usize, usize)>> {
-    captures.iter().map(|span| span.map(|s| (s.start, s.end))).collect()
+    captures
+        .iter()
+        .map(|span| span.map(|s| (s.start, s.end)))
+        .collect()
 }
 
 /// A text to search in. Go takes an invalid byte for U+FFFD; where there are any, the search runs
@@ -86,7 +96,10 @@ impl<'a> Haystack<'a> {
             offsets.resize(offsets.len() + valid.len() - before, at as u32);
         }
         offsets.push(text.len() as u32);
-        Ok(Self { text, copy: Some((valid, offsets)) })
+        Ok(Self {
+            text,
+            copy: Some((valid, offsets)),
+        })
     }
 
     fn searched(&self) -> &[u8] {
@@ -114,23 +127,40 @@ impl Regex {
     }
 
     fn find_at(&self, text: &[u8], at: usize) -> Option<(usize, usize)> {
-        self.engine.search(&Input::new(text).span(at..text.len())).map(|m| (m.start(), m.end()))
+        self.engine
+            .search(&Input::new(text).span(at..text.len()))
+            .map(|m| (m.start(), m.end()))
     }
 
     /// Whether there is a match.
-    pub(crate) fn is_match(&self, meter: &mut Meter, haystack: &Haystack<'_>) -> Result<bool, Fault> {
+    pub(crate) fn is_match(
+        &self,
+        meter: &mut Meter,
+        haystack: &Haystack<'_>,
+    ) -> Result<bool, Fault> {
         self.begin(meter, haystack)?;
         Ok(self.engine.is_match(haystack.searched()))
     }
 
     /// The text of the first match.
-    pub(crate) fn find<'a>(&self, meter: &mut Meter, haystack: &Haystack<'a>) -> Result<Option<&'a [u8]>, Fault> {
+    pub(crate) fn find<'a>(
+        &self,
+        meter: &mut Meter,
+        haystack: &Haystack<'a>,
+    ) -> Result<Option<&'a [u8]>, Fault> {
         self.begin(meter, haystack)?;
-        Ok(self.find_at(haystack.searched(), 0).map(|(start, end)| haystack.part(start, end)))
+        Ok(self
+            .find_at(haystack.searched(), 0)
+            .map(|(start, end)| haystack.part(start, end)))
     }
 
     /// All matches up to `limit` (all, where negative), as offsets in the searched text.
-    fn all(&self, meter: &mut Meter, haystack: &Haystack<'_>, limit: i64) -> Result<Vec<(usize, usize)>, Fault> {
+    fn all(
+        &self,
+        meter: &mut Meter,
+        haystack: &Haystack<'_>,
+        limit: i64,
+    ) -> Result<Vec<(usize, usize)>, Fault> {
         self.begin(meter, haystack)?;
         let text = haystack.searched();
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -138,13 +168,19 @@ impl Regex {
         let (mut at, mut last) = (0, None);
         while found.len() < limit && at <= text.len() {
             charge(meter, text.len() - at)?;
-            let Some((start, end)) = self.find_at(text, at) else { break };
+            let Some((start, end)) = self.find_at(text, at) else {
+                break;
+            };
             let mut accept = true;
             if end == at {
                 // An empty match right after another one does not count.
                 accept = last != Some(start);
                 let (_, width) = runes::decode(&text[at..]);
-                at = if width > 0 { at + width } else { text.len() + 1 };
+                at = if width > 0 {
+                    at + width
+                } else {
+                    text.len() + 1
+                };
             } else {
                 at = end;
             }
@@ -161,16 +197,31 @@ impl Regex {
     }
 
     /// `FindAllString`; `None` is Go's nil.
-    pub(crate) fn find_all<'a>(&self, meter: &mut Meter, haystack: &Haystack<'a>, limit: i64) -> Result<Option<Vec<&'a [u8]>>, Fault> {
+    pub(crate) fn find_all<'a>(
+        &self,
+        meter: &mut Meter,
+        haystack: &Haystack<'a>,
+        limit: i64,
+    ) -> Result<Option<Vec<&'a [u8]>>, Fault> {
         let found = self.all(meter, haystack, limit)?;
         if found.is_empty() {
             return Ok(None);
         }
-        Ok(Some(found.into_iter().map(|(start, end)| haystack.part(start, end)).collect()))
+        Ok(Some(
+            found
+                .into_iter()
+                .map(|(start, end)| haystack.part(start, end))
+                .collect(),
+        ))
     }
 
     /// `Split`; `None` is Go's nil.
-    pub(crate) fn split<'a>(&self, meter: &mut Meter, haystack: &Haystack<'a>, limit: i64) -> Result<Option<Vec<&'a [u8]>>, Fault> {
+    pub(crate) fn split<'a>(
+        &self,
+        meter: &mut Meter,
+        haystack: &Haystack<'a>,
+        limit: i64,
+    ) -> Result<Option<Vec<&'a [u8]>>, Fault> {
         if limit == 0 {
             return Ok(None);
         }
@@ -197,10 +248,20 @@ impl Regex {
     }
 
     /// `ReplaceAllString`, or `ReplaceAllLiteralString` where `literal`.
-    pub(crate) fn replace_all(&self, meter: &mut Meter, haystack: &Haystack<'_>, with: &[u8], literal: bool) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn replace_all(
+        &self,
+        meter: &mut Meter,
+        haystack: &Haystack<'_>,
+        with: &[u8],
+        literal: bool,
+    ) -> Result<Vec<u8>, Fault> {
         self.begin(meter, haystack)?;
         let text = haystack.searched();
-        let template = if literal || !with.contains(&b'$') { None } else { Some(Template::parse(with, &self.names())) };
+        let template = if literal || !with.contains(&b'$') {
+            None
+        } else {
+            Some(Template::parse(with, &self.names()))
+        };
         let mut captures = self.engine.create_captures();
         let mut out = Vec::new();
         let (mut last, mut at) = (0, 0);
@@ -209,10 +270,14 @@ impl Regex {
             let input = Input::new(text).span(at..text.len());
             let (start, end) = if template.is_some() {
                 self.engine.search_captures(&input, &mut captures);
-                let Some(found) = captures.get_match() else { break };
+                let Some(found) = captures.get_match() else {
+                    break;
+                };
                 (found.start(), found.end())
             } else {
-                let Some(found) = self.find_at(text, at) else { break };
+                let Some(found) = self.find_at(text, at) else {
+                    break;
+                };
                 found
             };
             out.extend_from_slice(haystack.part(last, start));
@@ -267,9 +332,10 @@ impl Template {
             match number(name) {
                 Some(group) => parts.push(Part::Group(group)),
                 None => {
-                    let groups = names.iter().enumerate().filter(|(_, n)| {
-                        n.as_deref().is_some_and(|n| n.as_bytes() == name)
-                    });
+                    let groups = names
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, n)| n.as_deref().is_some_and(|n| n.as_bytes() == name));
                     parts.extend(groups.map(|(group, _)| Part::Group(group)).take(1));
                 }
             }
@@ -279,7 +345,13 @@ impl Template {
         Self { parts }
     }
 
-    fn expand(&self, meter: &mut Meter, out: &mut Vec<u8>, haystack: &Haystack<'_>, captures: &Captures) -> Result<(), Fault> {
+    fn expand(
+        &self,
+        meter: &mut Meter,
+        out: &mut Vec<u8>,
+        haystack: &Haystack<'_>,
+        captures: &Captures,
+    ) -> Result<(), Fault> {
         for part in &self.parts {
             match part {
                 Part::Text(text) => out.extend_from_slice(text),
@@ -300,7 +372,10 @@ impl Template {
 fn reference(text: &[u8]) -> Option<(&[u8], usize)> {
     let body = text.strip_prefix(b"{").unwrap_or(text);
     let len: usize = runes::runes(body)
-        .take_while(|&(_, c, width)| (c == '_' || runes::is_letter(c) || runes::is_digit(c)) && !(c == REPLACEMENT && width == 1))
+        .take_while(|&(_, c, width)| {
+            (c == '_' || runes::is_letter(c) || runes::is_digit(c))
+                && !(c == REPLACEMENT && width == 1)
+        })
         .map(|(_, _, width)| width)
         .sum();
     if len == 0 {

@@ -1,8 +1,6 @@
 //! Reads Go's syntax, with the refusals Go has, into the tree the engine compiles.
 
-use regex_syntax::hir::{
-    Capture, Class, ClassUnicode, Dot, Hir, Look, Repetition,
-};
+use regex_syntax::hir::{Capture, Class, ClassUnicode, Dot, Hir, Look, Repetition};
 
 use super::class;
 
@@ -48,9 +46,24 @@ struct Parser<'a> {
 
 /// Parses an expression, or says what is wrong with it.
 pub(super) fn parse(text: &str) -> Parsed<Hir> {
-    let flags = Flags { fold: false, multi_line: false, dot_all: false, swap_greed: false };
-    let whole = Group { capture: None, flags, alternatives: Vec::new(), sequence: Vec::new() };
-    let mut parser = Parser { rest: text, flags, groups: vec![whole], captures: 0 };
+    let flags = Flags {
+        fold: false,
+        multi_line: false,
+        dot_all: false,
+        swap_greed: false,
+    };
+    let whole = Group {
+        capture: None,
+        flags,
+        alternatives: Vec::new(),
+        sequence: Vec::new(),
+    };
+    let mut parser = Parser {
+        rest: text,
+        flags,
+        groups: vec![whole],
+        captures: 0,
+    };
     parser.run()?;
     match parser.groups.pop() {
         Some(whole) if parser.groups.is_empty() => Ok(whole.finish()?.hir),
@@ -87,7 +100,11 @@ impl Group {
             Some((index, name)) => Ok(Piece {
                 height: checked(inner.height + 1)?,
                 repeats: inner.repeats,
-                hir: Hir::capture(Capture { index, name, sub: Box::new(inner.hir) }),
+                hir: Hir::capture(Capture {
+                    index,
+                    name,
+                    sub: Box::new(inner.hir),
+                }),
             }),
         }
     }
@@ -96,11 +113,19 @@ impl Group {
 fn join(pieces: Vec<Piece>, f: fn(Vec<Hir>) -> Hir) -> Parsed<Piece> {
     let height = checked(1 + pieces.iter().map(|p| p.height).max().unwrap_or(0))?;
     let repeats = pieces.iter().map(|p| p.repeats).max().unwrap_or(1);
-    Ok(Piece { hir: f(pieces.into_iter().map(|p| p.hir).collect()), height, repeats })
+    Ok(Piece {
+        hir: f(pieces.into_iter().map(|p| p.hir).collect()),
+        height,
+        repeats,
+    })
 }
 
 fn checked(height: u32) -> Parsed<u32> {
-    if height > MAX_HEIGHT { Err("expression nests too deeply") } else { Ok(height) }
+    if height > MAX_HEIGHT {
+        Err("expression nests too deeply")
+    } else {
+        Ok(height)
+    }
 }
 
 impl<'a> Parser<'a> {
@@ -112,7 +137,11 @@ impl<'a> Parser<'a> {
 
     fn push(&mut self, hir: Hir) {
         if let Some(group) = self.groups.last_mut() {
-            group.sequence.push(Piece { hir, height: 1, repeats: 1 });
+            group.sequence.push(Piece {
+                hir,
+                height: 1,
+                repeats: 1,
+            });
         }
     }
 
@@ -168,7 +197,11 @@ impl<'a> Parser<'a> {
                 }
                 '.' => {
                     self.next();
-                    let dot = if self.flags.dot_all { Dot::AnyChar } else { Dot::AnyCharExceptLF };
+                    let dot = if self.flags.dot_all {
+                        Dot::AnyChar
+                    } else {
+                        Dot::AnyCharExceptLF
+                    };
                     self.push(Hir::dot(dot));
                 }
                 '[' => self.bracket()?,
@@ -239,7 +272,12 @@ impl<'a> Parser<'a> {
         if self.groups.len() as u32 > MAX_HEIGHT * 4 {
             return Err("expression nests too deeply");
         }
-        self.groups.push(Group { capture, flags: outside, alternatives: Vec::new(), sequence: Vec::new() });
+        self.groups.push(Group {
+            capture,
+            flags: outside,
+            alternatives: Vec::new(),
+            sequence: Vec::new(),
+        });
         Ok(())
     }
 
@@ -277,7 +315,10 @@ impl<'a> Parser<'a> {
         if repeated {
             return Err("invalid nested repetition operator");
         }
-        let piece = self.groups.last_mut().and_then(|group| group.sequence.pop());
+        let piece = self
+            .groups
+            .last_mut()
+            .and_then(|group| group.sequence.pop());
         let piece = piece.ok_or("missing argument to repetition operator")?;
         let mut repeats = piece.repeats;
         if counted {
@@ -298,7 +339,11 @@ impl<'a> Parser<'a> {
         });
         let height = checked(piece.height + 1)?;
         if let Some(group) = self.groups.last_mut() {
-            group.sequence.push(Piece { hir, height, repeats });
+            group.sequence.push(Piece {
+                hir,
+                height,
+                repeats,
+            });
         }
         Ok(())
     }
@@ -379,7 +424,9 @@ impl<'a> Parser<'a> {
     fn escape(&mut self) -> Parsed<u32> {
         self.next();
         let wrong = Err("invalid escape sequence");
-        let Some(c) = self.next() else { return Err("trailing backslash at end of expression") };
+        let Some(c) = self.next() else {
+            return Err("trailing backslash at end of expression");
+        };
         let octal = |rest: &str| rest.chars().next().and_then(|c| c.to_digit(8));
         match c {
             '1'..='7' if octal(self.rest).is_none() => wrong,
@@ -499,7 +546,11 @@ fn count(text: &str) -> Option<(i64, Option<i64>, &str)> {
         return Some((min, None, rest));
     }
     let (max, rest) = integer(tail)?;
-    Some((if max < 0 { -1 } else { min }, Some(max), rest.strip_prefix('}')?))
+    Some((
+        if max < 0 { -1 } else { min },
+        Some(max),
+        rest.strip_prefix('}')?,
+    ))
 }
 
 fn integer(text: &str) -> Option<(i64, &str)> {

@@ -29,30 +29,53 @@ pub(super) const FUNCTIONS: &[Function] = &[
         let key = PrivateKey::generate(cx)?;
         issue(cx, &subject, &key, None)
     }),
-    Function::new("genCAWithKey", &[Type::Str, Type::Int, Type::Str], |cx, a| {
-        let subject = Subject::authority(&a[0], &a[1])?;
-        let key = PrivateKey::from_pem(a[2].bytes())?;
-        issue(cx, &subject, &key, None)
-    }),
-    Function::new("genSelfSignedCert", &[Type::Str, LIST, LIST, Type::Int], |cx, a| {
-        let subject = Subject::leaf(a)?;
-        let key = PrivateKey::generate(cx)?;
-        issue(cx, &subject, &key, None)
-    }),
-    Function::new("genSelfSignedCertWithKey", &[Type::Str, LIST, LIST, Type::Int, Type::Str], |cx, a| {
-        let subject = Subject::leaf(a)?;
-        let key = PrivateKey::from_pem(a[4].bytes())?;
-        issue(cx, &subject, &key, None)
-    }),
-    Function::new("genSignedCert", &[Type::Str, LIST, LIST, Type::Int, Type::Certificate], |cx, a| {
-        let subject = Subject::leaf(a)?;
-        let issuer = Issuer::read(&a[4])?;
-        let key = PrivateKey::generate(cx)?;
-        issue(cx, &subject, &key, Some(&issuer))
-    }),
+    Function::new(
+        "genCAWithKey",
+        &[Type::Str, Type::Int, Type::Str],
+        |cx, a| {
+            let subject = Subject::authority(&a[0], &a[1])?;
+            let key = PrivateKey::from_pem(a[2].bytes())?;
+            issue(cx, &subject, &key, None)
+        },
+    ),
+    Function::new(
+        "genSelfSignedCert",
+        &[Type::Str, LIST, LIST, Type::Int],
+        |cx, a| {
+            let subject = Subject::leaf(a)?;
+            let key = PrivateKey::generate(cx)?;
+            issue(cx, &subject, &key, None)
+        },
+    ),
+    Function::new(
+        "genSelfSignedCertWithKey",
+        &[Type::Str, LIST, LIST, Type::Int, Type::Str],
+        |cx, a| {
+            let subject = Subject::leaf(a)?;
+            let key = PrivateKey::from_pem(a[4].bytes())?;
+            issue(cx, &subject, &key, None)
+        },
+    ),
+    Function::new(
+        "genSignedCert",
+        &[Type::Str, LIST, LIST, Type::Int, Type::Certificate],
+        |cx, a| {
+            let subject = Subject::leaf(a)?;
+            let issuer = Issuer::read(&a[4])?;
+            let key = PrivateKey::generate(cx)?;
+            issue(cx, &subject, &key, Some(&issuer))
+        },
+    ),
     Function::new(
         "genSignedCertWithKey",
-        &[Type::Str, LIST, LIST, Type::Int, Type::Certificate, Type::Str],
+        &[
+            Type::Str,
+            LIST,
+            LIST,
+            Type::Int,
+            Type::Certificate,
+            Type::Str,
+        ],
         |cx, a| {
             let subject = Subject::leaf(a)?;
             let issuer = Issuer::read(&a[4])?;
@@ -97,12 +120,16 @@ impl Subject {
         };
         let mut ips = Vec::new();
         for ip in items(&a[1]) {
-            let parsed = std::str::from_utf8(ip.bytes()).ok().and_then(|t| t.parse::<IpAddr>().ok());
+            let parsed = std::str::from_utf8(ip.bytes())
+                .ok()
+                .and_then(|t| t.parse::<IpAddr>().ok());
             ips.push(parsed.ok_or_else(|| Fault::new("error parsing ip"))?);
         }
         let mut dns = Vec::new();
         for name in items(&a[2]) {
-            let Value::Str(name) = name else { return fail("an alternate dns name is not a string") };
+            let Value::Str(name) = name else {
+                return fail("an alternate dns name is not a string");
+            };
             if !name.is_ascii() {
                 return fail("an alternate dns name is not ASCII");
             }
@@ -120,18 +147,29 @@ impl Subject {
 
 impl Issuer {
     fn read(value: &Value) -> Result<Self, Fault> {
-        let Value::Certificate(ca) = value else { return fail("not a certificate") };
-        let Some((_, data)) = pem::decode(&ca.cert) else { return fail("unable to decode certificate") };
+        let Value::Certificate(ca) = value else {
+            return fail("not a certificate");
+        };
+        let Some((_, data)) = pem::decode(&ca.cert) else {
+            return fail("unable to decode certificate");
+        };
         let certificate = parse(&data)?;
         let key = PrivateKey::from_pem(&ca.key)?;
         if certificate.tbs_certificate.subject_pki.raw != key.public_info()? {
             return fail("the private key doesn't match the parent's public key");
         }
-        let key_id = certificate.extensions().iter().find_map(|e| match e.parsed_extension() {
-            ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
-            _ => None,
-        });
-        Ok(Self { name: certificate.tbs_certificate.subject.as_raw().to_vec(), key_id, key })
+        let key_id = certificate
+            .extensions()
+            .iter()
+            .find_map(|e| match e.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+                _ => None,
+            });
+        Ok(Self {
+            name: certificate.tbs_certificate.subject.as_raw().to_vec(),
+            key_id,
+            key,
+        })
     }
 }
 
@@ -143,13 +181,23 @@ fn parse(data: &[u8]) -> Result<X509Certificate<'_>, Fault> {
 }
 
 fn build_custom(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    cx.meter.handle((a[0].bytes().len() + a[1].bytes().len()) * 8)?;
-    let Ok(cert) = base::decode64(a[0].bytes()) else { return fail("unable to decode base64 certificate") };
-    let Ok(key) = base::decode64(a[1].bytes()) else { return fail("unable to decode base64 private key") };
-    let Some((_, data)) = pem::decode(&cert) else { return fail("unable to decode certificate") };
+    cx.meter
+        .handle((a[0].bytes().len() + a[1].bytes().len()) * 8)?;
+    let Ok(cert) = base::decode64(a[0].bytes()) else {
+        return fail("unable to decode base64 certificate");
+    };
+    let Ok(key) = base::decode64(a[1].bytes()) else {
+        return fail("unable to decode base64 private key");
+    };
+    let Some((_, data)) = pem::decode(&cert) else {
+        return fail("unable to decode certificate");
+    };
     parse(&data)?;
     PrivateKey::from_pem(&key)?;
-    Ok(Value::Certificate(Rc::new(Certificate { cert: cert.into(), key: key.into() })))
+    Ok(Value::Certificate(Rc::new(Certificate {
+        cert: cert.into(),
+        key: key.into(),
+    })))
 }
 
 /// A name with a common name only, or with nothing.
@@ -161,9 +209,15 @@ fn distinguished_name(common: &[u8]) -> Result<Vec<u8>, Fault> {
         return fail("the common name is not valid UTF-8");
     }
     let printable = |b: &u8| b.is_ascii_alphanumeric() || b"'()+,-./:=? ".contains(b);
-    let tag = if common.iter().all(printable) { 0x13 } else { 0x0C };
-    let attribute =
-        der::sequence(&[&der::tagged(der::OID, &[0x55, 0x04, 0x03]), &der::tagged(tag, common)]);
+    let tag = if common.iter().all(printable) {
+        0x13
+    } else {
+        0x0C
+    };
+    let attribute = der::sequence(&[
+        &der::tagged(der::OID, &[0x55, 0x04, 0x03]),
+        &der::tagged(tag, common),
+    ]);
     Ok(der::sequence(&[&der::tagged(der::SET, &attribute)]))
 }
 
@@ -182,24 +236,48 @@ fn extension(id: u8, critical: bool, value: &[u8]) -> Vec<u8> {
     der::sequence(&[&oid, mark, &der::tagged(der::OCTET_STRING, value)])
 }
 
-fn extensions(subject: &Subject, key: &PrivateKey, issuer: Option<&Issuer>) -> Result<Vec<u8>, Fault> {
+fn extensions(
+    subject: &Subject,
+    key: &PrivateKey,
+    issuer: Option<&Issuer>,
+) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
     // Digital signature and key encipherment; for an authority, signing certificates too.
-    let usage: [u8; 2] = if subject.authority { [2, 0xA4] } else { [5, 0xA0] };
+    let usage: [u8; 2] = if subject.authority {
+        [2, 0xA4]
+    } else {
+        [5, 0xA0]
+    };
     out.extend(extension(15, true, &der::tagged(der::BIT_STRING, &usage)));
     let purpose = |id: u8| der::tagged(der::OID, &[0x2B, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, id]);
-    out.extend(extension(37, false, &der::sequence(&[&purpose(1), &purpose(2)])));
-    let authority: &[u8] = if subject.authority { &[1, 1, 0xFF] } else { &[] };
+    out.extend(extension(
+        37,
+        false,
+        &der::sequence(&[&purpose(1), &purpose(2)]),
+    ));
+    let authority: &[u8] = if subject.authority {
+        &[1, 1, 0xFF]
+    } else {
+        &[]
+    };
     out.extend(extension(19, true, &der::sequence(&[authority])));
     if subject.authority {
         let id = Sha256::digest(key.public_bytes()?);
-        out.extend(extension(14, false, &der::tagged(der::OCTET_STRING, &id[..20])));
+        out.extend(extension(
+            14,
+            false,
+            &der::tagged(der::OCTET_STRING, &id[..20]),
+        ));
     }
     if let Some(issuer) = issuer
         && issuer.name != subject.name
         && let Some(id) = &issuer.key_id
     {
-        out.extend(extension(35, false, &der::sequence(&[&der::tagged(0x80, id)])));
+        out.extend(extension(
+            35,
+            false,
+            &der::sequence(&[&der::tagged(0x80, id)]),
+        ));
     }
     if !subject.dns.is_empty() || !subject.ips.is_empty() {
         let mut names = Vec::new();
@@ -219,7 +297,12 @@ fn extensions(subject: &Subject, key: &PrivateKey, issuer: Option<&Issuer>) -> R
 }
 
 /// A certificate for `key`, signed by the issuer or by itself, and the key.
-fn issue(cx: &mut Cx<'_>, subject: &Subject, key: &PrivateKey, issuer: Option<&Issuer>) -> Result<Value, Fault> {
+fn issue(
+    cx: &mut Cx<'_>,
+    subject: &Subject,
+    key: &PrivateKey,
+    issuer: Option<&Issuer>,
+) -> Result<Value, Fault> {
     cx.meter.spend(2_000)?;
     let signer = issuer.map_or(key, |issuer| &issuer.key);
     let mut serial = [0u8; 16];

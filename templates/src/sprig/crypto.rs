@@ -17,9 +17,15 @@ const ONE: &[Type] = &[Type::Str];
 const TWO: &[Type] = &[Type::Str, Type::Str];
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("sha1sum", ONE, |cx, a| digest(cx, &a[0], |text| Sha1::digest(text).to_vec())),
-    Function::new("sha256sum", ONE, |cx, a| digest(cx, &a[0], |text| Sha256::digest(text).to_vec())),
-    Function::new("sha512sum", ONE, |cx, a| digest(cx, &a[0], |text| Sha512::digest(text).to_vec())),
+    Function::new("sha1sum", ONE, |cx, a| {
+        digest(cx, &a[0], |text| Sha1::digest(text).to_vec())
+    }),
+    Function::new("sha256sum", ONE, |cx, a| {
+        digest(cx, &a[0], |text| Sha256::digest(text).to_vec())
+    }),
+    Function::new("sha512sum", ONE, |cx, a| {
+        digest(cx, &a[0], |text| Sha512::digest(text).to_vec())
+    }),
     Function::new("adler32sum", ONE, |cx, a| {
         let text = a[0].bytes();
         cx.meter.handle(text.len())?;
@@ -29,7 +35,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
         });
         Ok(Value::str((high << 16 | low).to_string()))
     }),
-    Function::new("bcrypt", ONE, |cx, a| Ok(Value::str(bcrypt(cx, a[0].bytes())?))),
+    Function::new("bcrypt", ONE, |cx, a| {
+        Ok(Value::str(bcrypt(cx, a[0].bytes())?))
+    }),
     Function::new("htpasswd", TWO, |cx, a| {
         let user = a[0].bytes();
         if user.contains(&b':') {
@@ -50,13 +58,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
 fn digest(cx: &mut Cx<'_>, text: &Value, f: fn(&[u8]) -> Vec<u8>) -> Result<Value, Fault> {
     let text = text.bytes();
     cx.meter.spend(2 + text.len() as u64 / 16)?;
-    Ok(Value::str(f(text).iter().map(|b| format!("{b:02x}")).collect::<String>()))
+    Ok(Value::str(
+        f(text)
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect::<String>(),
+    ))
 }
 
 /// bcrypt at Go's default cost, in the `$2a$` form.
 fn bcrypt(cx: &mut Cx<'_>, password: &[u8]) -> Result<String, Fault> {
     if password.len() > 72 {
-        return Ok("failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".into());
+        return Ok(
+            "failed to encrypt string with bcrypt: bcrypt: password length exceeds 72 bytes".into(),
+        );
     }
     cx.meter.hash(60)?;
     let mut salt = [0u8; 16];
@@ -74,7 +89,8 @@ fn crypt64(data: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut out = String::new();
     for chunk in data.chunks(3) {
-        let word = chunk.iter().fold(0u32, |w, &b| w << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
+        let word =
+            chunk.iter().fold(0u32, |w, &b| w << 8 | u32::from(b)) << (8 * (3 - chunk.len()));
         for place in 0..=chunk.len() {
             out.push(char::from(DIGITS[(word >> (18 - 6 * place) & 63) as usize]));
         }
@@ -89,10 +105,26 @@ fn templates(kind: &[u8]) -> Option<&'static [&'static [u8]]> {
     Some(match kind {
         b"maximum" => &[b"anoxxxxxxxxxxxxxxxxx", b"axxxxxxxxxxxxxxxxxno"],
         b"long" => &[
-            b"CvcvnoCvcvCvcv", b"CvcvCvcvnoCvcv", b"CvcvCvcvCvcvno", b"CvccnoCvcvCvcv", b"CvccCvcvnoCvcv",
-            b"CvccCvcvCvcvno", b"CvcvnoCvccCvcv", b"CvcvCvccnoCvcv", b"CvcvCvccCvcvno", b"CvcvnoCvcvCvcc",
-            b"CvcvCvcvnoCvcc", b"CvcvCvcvCvccno", b"CvccnoCvccCvcv", b"CvccCvccnoCvcv", b"CvccCvccCvcvno",
-            b"CvcvnoCvccCvcc", b"CvcvCvccnoCvcc", b"CvcvCvccCvccno", b"CvccnoCvcvCvcc", b"CvccCvcvnoCvcc",
+            b"CvcvnoCvcvCvcv",
+            b"CvcvCvcvnoCvcv",
+            b"CvcvCvcvCvcvno",
+            b"CvccnoCvcvCvcv",
+            b"CvccCvcvnoCvcv",
+            b"CvccCvcvCvcvno",
+            b"CvcvnoCvccCvcv",
+            b"CvcvCvccnoCvcv",
+            b"CvcvCvccCvcvno",
+            b"CvcvnoCvcvCvcc",
+            b"CvcvCvcvnoCvcc",
+            b"CvcvCvcvCvccno",
+            b"CvccnoCvccCvcv",
+            b"CvccCvccnoCvcv",
+            b"CvccCvccCvcvno",
+            b"CvcvnoCvccCvcc",
+            b"CvcvCvccnoCvcc",
+            b"CvcvCvccCvccno",
+            b"CvccnoCvcvCvcc",
+            b"CvccCvcvnoCvcc",
             b"CvccCvcvCvccno",
         ],
         b"medium" => &[b"CvcnoCvc", b"CvcCvcno"],
@@ -122,14 +154,19 @@ fn derive_password(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let counter = a[0].as_unsigned().unwrap_or(0) as u32;
     let (kind, password, user, site) = (a[1].bytes(), a[2].bytes(), a[3].bytes(), a[4].bytes());
     let Some(templates) = templates(kind) else {
-        return Ok(Value::str([b"cannot find password template ", kind].concat()));
+        return Ok(Value::str(
+            [b"cannot find password template ", kind].concat(),
+        ));
     };
-    cx.meter.handle((password.len() + user.len() + site.len()) * 4)?;
+    cx.meter
+        .handle((password.len() + user.len() + site.len()) * 4)?;
     let length = |text: &[u8]| (text.len() as u32).to_be_bytes();
     let salt = [SEED, &length(user), user].concat();
     let key = master_key(cx, password, &salt)?;
     let message = [SEED, &length(site), site, &counter.to_be_bytes()].concat();
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else { return fail("bad key length") };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(&key) else {
+        return fail("bad key length");
+    };
     mac.update(&message);
     let seed = Zeroizing::new(<[u8; 32]>::from(mac.finalize().into_bytes()));
     let template = templates[usize::from(seed[0]) % templates.len()];
@@ -152,7 +189,9 @@ fn master_key(cx: &mut Cx<'_>, password: &[u8], salt: &[u8]) -> Result<Zeroizing
         return Ok(key.clone());
     }
     cx.meter.hash(180)?;
-    let Ok(parameters) = scrypt::Params::new(15, 8, 2) else { return fail("bad scrypt parameters") };
+    let Ok(parameters) = scrypt::Params::new(15, 8, 2) else {
+        return fail("bad scrypt parameters");
+    };
     let mut key = Zeroizing::new(vec![0; 64]);
     if scrypt::scrypt(password, salt, &parameters, &mut key).is_err() {
         return fail("bad scrypt parameters");
@@ -201,7 +240,9 @@ fn decrypt(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     }
     cx.meter.reserve(text.len() * 2)?;
     cx.meter.handle(text.len() * 4)?;
-    let Ok(data) = base::decode64(text) else { return fail("illegal base64 data") };
+    let Ok(data) = base::decode64(text) else {
+        return fail("illegal base64 data");
+    };
     if data.len() < 32 || data.len() % 16 != 0 {
         return fail("the ciphertext is not made of whole blocks");
     }

@@ -11,20 +11,39 @@ const FORMATTED: &[Type] = &[Type::Str, Type::Any, Type::Str];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("now", &[], |cx, _| Ok(Value::Time(Rc::new(cx.now())))),
-    Function::new("date", &[Type::Str, Type::Any], |cx, a| shown(cx, &a[0], &a[1], b"Local")),
-    Function::new("dateInZone", FORMATTED, |cx, a| shown(cx, &a[0], &a[1], a[2].bytes())),
-    Function::new("date_in_zone", FORMATTED, |cx, a| shown(cx, &a[0], &a[1], a[2].bytes())),
-    Function::new("htmlDate", &[Type::Any], |cx, a| shown(cx, &Value::str("2006-01-02"), &a[0], b"Local")),
+    Function::new("date", &[Type::Str, Type::Any], |cx, a| {
+        shown(cx, &a[0], &a[1], b"Local")
+    }),
+    Function::new("dateInZone", FORMATTED, |cx, a| {
+        shown(cx, &a[0], &a[1], a[2].bytes())
+    }),
+    Function::new("date_in_zone", FORMATTED, |cx, a| {
+        shown(cx, &a[0], &a[1], a[2].bytes())
+    }),
+    Function::new("htmlDate", &[Type::Any], |cx, a| {
+        shown(cx, &Value::str("2006-01-02"), &a[0], b"Local")
+    }),
     Function::new("htmlDateInZone", &[Type::Any, Type::Str], |cx, a| {
         shown(cx, &Value::str("2006-01-02"), &a[0], a[1].bytes())
     }),
-    Function::new("dateModify", &[Type::Str, Type::Time], |_, a| modified(a, false)),
-    Function::new("date_modify", &[Type::Str, Type::Time], |_, a| modified(a, false)),
-    Function::new("mustDateModify", &[Type::Str, Type::Time], |_, a| modified(a, true)),
-    Function::new("must_date_modify", &[Type::Str, Type::Time], |_, a| modified(a, true)),
+    Function::new("dateModify", &[Type::Str, Type::Time], |_, a| {
+        modified(a, false)
+    }),
+    Function::new("date_modify", &[Type::Str, Type::Time], |_, a| {
+        modified(a, false)
+    }),
+    Function::new("mustDateModify", &[Type::Str, Type::Time], |_, a| {
+        modified(a, true)
+    }),
+    Function::new("must_date_modify", &[Type::Str, Type::Time], |_, a| {
+        modified(a, true)
+    }),
     Function::new("ago", &[Type::Any], |cx, a| {
         let since = cx.now().since(&*when(cx, &a[0]));
-        Ok(Value::str(duration::format(duration::round(since, 1_000_000_000))))
+        Ok(Value::str(duration::format(duration::round(
+            since,
+            1_000_000_000,
+        ))))
     }),
     Function::new("duration", &[Type::Any], |_, a| {
         let seconds = match &a[0] {
@@ -35,11 +54,17 @@ pub(super) const FUNCTIONS: &[Function] = &[
             Value::Int64(n) => *n,
             _ => 0,
         };
-        Ok(Value::str(duration::format(seconds.wrapping_mul(1_000_000_000))))
+        Ok(Value::str(duration::format(
+            seconds.wrapping_mul(1_000_000_000),
+        )))
     }),
     Function::new("durationRound", &[Type::Any], duration_round),
-    Function::new("toDate", &[Type::Str, Type::Str], |cx, a| to_date(cx, a, false)),
-    Function::new("mustToDate", &[Type::Str, Type::Str], |cx, a| to_date(cx, a, true)),
+    Function::new("toDate", &[Type::Str, Type::Str], |cx, a| {
+        to_date(cx, a, false)
+    }),
+    Function::new("mustToDate", &[Type::Str, Type::Str], |cx, a| {
+        to_date(cx, a, true)
+    }),
     Function::new("unixEpoch", &[Type::Time], |_, a| match &a[0] {
         Value::Time(time) => Ok(Value::str(time.seconds.to_string())),
         _ => fail("not a time"),
@@ -64,7 +89,9 @@ fn shown(cx: &mut Cx<'_>, layout: &Value, date: &Value, zone: &[u8]) -> Result<V
 }
 
 fn modified(a: &[Value], must: bool) -> Result<Value, Fault> {
-    let Value::Time(time) = &a[1] else { return fail("not a time") };
+    let Value::Time(time) = &a[1] else {
+        return fail("not a time");
+    };
     match duration::parse(a[0].bytes()) {
         Some(nanos) => Ok(Value::Time(Rc::new(time.add(nanos)))),
         None if must => fail("invalid duration"),
@@ -73,7 +100,8 @@ fn modified(a: &[Value], must: bool) -> Result<Value, Fault> {
 }
 
 fn to_date(cx: &mut Cx<'_>, a: &[Value], must: bool) -> Result<Value, Fault> {
-    cx.meter.handle((a[0].bytes().len() + a[1].bytes().len()) * 8)?;
+    cx.meter
+        .handle((a[0].bytes().len() + a[1].bytes().len()) * 8)?;
     match time::parse(a[0].bytes(), a[1].bytes()) {
         Some(time) => Ok(Value::Time(Rc::new(time))),
         None if must => fail("the text does not have the form of the layout"),

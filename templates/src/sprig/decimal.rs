@@ -20,20 +20,30 @@ impl Decimal {
             return fail("cannot create a Decimal from a float that is not finite");
         }
         if float == 0.0 {
-            return Ok(Self { value: BigInt::ZERO, exponent: 0 });
+            return Ok(Self {
+                value: BigInt::ZERO,
+                exponent: 0,
+            });
         }
         let text = format!("{float:e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let digits: String = mantissa.chars().filter(|&c| c != '.').collect();
-        let places = mantissa.split_once('.').map_or(0, |(_, after)| after.len() as i64);
+        let places = mantissa
+            .split_once('.')
+            .map_or(0, |(_, after)| after.len() as i64);
         let value: i64 = digits.parse().unwrap_or(0);
         let exponent: i64 = exponent.parse().unwrap_or(0);
-        Ok(Self { value: BigInt::from(value), exponent: exponent - places })
+        Ok(Self {
+            value: BigInt::from(value),
+            exponent: exponent - places,
+        })
     }
 
     /// The nearest float.
     pub(super) fn to_float(&self) -> f64 {
-        format!("{}e{}", self.value, self.exponent).parse().unwrap_or(0.0)
+        format!("{}e{}", self.value, self.exponent)
+            .parse()
+            .unwrap_or(0.0)
     }
 
     /// Bits of the value, which is what arithmetic costs.
@@ -50,16 +60,25 @@ impl Decimal {
 
     pub(super) fn add(&self, other: &Self) -> Self {
         let (a, b, exponent) = self.aligned(other);
-        Self { value: a + b, exponent }
+        Self {
+            value: a + b,
+            exponent,
+        }
     }
 
     pub(super) fn sub(&self, other: &Self) -> Self {
         let (a, b, exponent) = self.aligned(other);
-        Self { value: a - b, exponent }
+        Self {
+            value: a - b,
+            exponent,
+        }
     }
 
     pub(super) fn mul(&self, other: &Self) -> Self {
-        Self { value: &self.value * &other.value, exponent: self.exponent + other.exponent }
+        Self {
+            value: &self.value * &other.value,
+            exponent: self.exponent + other.exponent,
+        }
     }
 
     /// The quotient to sixteen places, halves rounded away from zero.
@@ -76,10 +95,14 @@ impl Decimal {
         let mut quotient = &numerator / &denominator;
         let rest = &numerator % &denominator;
         if rest.magnitude() * 2u32 >= *denominator.magnitude() {
-            let negative = self.value.sign() != other.value.sign() && self.value.sign() != Sign::NoSign;
+            let negative =
+                self.value.sign() != other.value.sign() && self.value.sign() != Sign::NoSign;
             quotient += if negative { -1 } else { 1 };
         }
-        Ok(Self { value: quotient, exponent: -DIVISION_PRECISION })
+        Ok(Self {
+            value: quotient,
+            exponent: -DIVISION_PRECISION,
+        })
     }
 }
 

@@ -9,14 +9,24 @@ const ANY: &[Type] = &[Type::Any];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("default", &[Type::Any, Type::Any], |_, a| {
-        Ok(a.get(1).filter(|given| !given.is_empty()).unwrap_or(&a[0]).clone())
+        Ok(a.get(1)
+            .filter(|given| !given.is_empty())
+            .unwrap_or(&a[0])
+            .clone())
     }),
     Function::new("empty", ANY, |_, a| Ok(Value::Bool(a[0].is_empty()))),
     Function::variadic("coalesce", ANY, |_, a| {
-        Ok(a.iter().find(|v| !v.is_empty()).cloned().unwrap_or(Value::Nil))
+        Ok(a.iter()
+            .find(|v| !v.is_empty())
+            .cloned()
+            .unwrap_or(Value::Nil))
     }),
-    Function::variadic("all", ANY, |_, a| Ok(Value::Bool(!a.iter().any(Value::is_empty)))),
-    Function::variadic("any", ANY, |_, a| Ok(Value::Bool(a.iter().any(|v| !v.is_empty())))),
+    Function::variadic("all", ANY, |_, a| {
+        Ok(Value::Bool(!a.iter().any(Value::is_empty)))
+    }),
+    Function::variadic("any", ANY, |_, a| {
+        Ok(Value::Bool(a.iter().any(|v| !v.is_empty())))
+    }),
     Function::new("ternary", &[Type::Any, Type::Any, Type::Bool], |_, a| {
         Ok(a[if a[2].truth() { 0 } else { 1 }].clone())
     }),

@@ -8,6 +8,7 @@ use super::strings::text_of;
 use crate::exec::{Cx, Function};
 use crate::fault::{Fault, Meter, fail};
 use crate::stack;
+use crate::time::Zone;
 use crate::value::{Certificate, Elem, List, Map, MapKind, Type, Value};
 
 const MAP: Type = Type::Map(MapKind::Any);
@@ -15,7 +16,9 @@ const MAP: Type = Type::Map(MapKind::Any);
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("dict", &[Type::Any], dict),
     Function::new("get", &[MAP, Type::Str], |_, a| {
-        Ok(map(&a[0])?.get(a[1].bytes()).unwrap_or_else(|| Value::str("")))
+        Ok(map(&a[0])?
+            .get(a[1].bytes())
+            .unwrap_or_else(|| Value::str("")))
     }),
     Function::new("set", &[MAP, Type::Str, Type::Any], set),
     Function::new("unset", &[MAP, Type::Str], |_, a| {
@@ -32,11 +35,19 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("omit", &[MAP, Type::Str], omit),
     Function::variadic("merge", &[MAP, MAP], |cx, a| merged(cx, a, false, false)),
     Function::variadic("mustMerge", &[MAP, MAP], |cx, a| merged(cx, a, false, true)),
-    Function::variadic("mergeOverwrite", &[MAP, MAP], |cx, a| merged(cx, a, true, false)),
-    Function::variadic("mustMergeOverwrite", &[MAP, MAP], |cx, a| merged(cx, a, true, true)),
+    Function::variadic("mergeOverwrite", &[MAP, MAP], |cx, a| {
+        merged(cx, a, true, false)
+    }),
+    Function::variadic("mustMergeOverwrite", &[MAP, MAP], |cx, a| {
+        merged(cx, a, true, true)
+    }),
     Function::variadic("dig", &[Type::Any], dig),
-    Function::new("deepCopy", &[Type::Any], |cx, a| deep_copy(&mut cx.meter, &a[0])),
-    Function::new("mustDeepCopy", &[Type::Any], |cx, a| deep_copy(&mut cx.meter, &a[0])),
+    Function::new("deepCopy", &[Type::Any], |cx, a| {
+        deep_copy(&mut cx.meter, &a[0])
+    }),
+    Function::new("mustDeepCopy", &[Type::Any], |cx, a| {
+        deep_copy(&mut cx.meter, &a[0])
+    }),
 ];
 
 fn map(value: &Value) -> Result<&Map, Fault> {
@@ -58,7 +69,9 @@ fn dict(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 }
 
 fn set(_: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    let Value::Str(key) = &a[1] else { return fail("the key is not a string") };
+    let Value::Str(key) = &a[1] else {
+        return fail("the key is not a string");
+    };
     if !map(&a[0])?.insert(key.clone(), a[2].clone()) {
         return fail("assignment to entry in nil map");
     }
@@ -87,7 +100,10 @@ fn keys(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 fn values(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let entries = map(&a[0])?.entries();
     cx.meter.spend(entries.len() as u64 / 4)?;
-    Ok(Value::List(List::appended(Elem::Any, entries.into_iter().map(|(_, value)| value).collect())))
+    Ok(Value::List(List::appended(
+        Elem::Any,
+        entries.into_iter().map(|(_, value)| value).collect(),
+    )))
 }
 
 fn pick(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
@@ -106,7 +122,9 @@ fn omit(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let omitted: std::collections::BTreeSet<&[u8]> = a[1..].iter().map(Value::bytes).collect();
     let entries = map(&a[0])?.entries();
     cx.meter.spend(entries.len() as u64 / 4)?;
-    let kept = entries.into_iter().filter(|(key, _)| !omitted.contains(&**key));
+    let kept = entries
+        .into_iter()
+        .filter(|(key, _)| !omitted.contains(&**key));
     Ok(Value::Map(Map::from_entries(MapKind::Any, kept)))
 }
 
@@ -118,14 +136,20 @@ fn merged(cx: &mut Cx<'_>, a: &[Value], overwrite: bool, must: bool) -> Result<V
             into = Map::new(MapKind::Any);
         }
         if !merge(&mut cx.meter, &into, from, overwrite)? {
-            return if must { fail("src and dst must be of same type") } else { Ok(Value::str("")) };
+            return if must {
+                fail("src and dst must be of same type")
+            } else {
+                Ok(Value::str(""))
+            };
         }
     }
     Ok(Value::Map(into))
 }
 
 fn dig(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    let [keys @ .., default, dict] = a else { return fail("dig needs at least three arguments") };
+    let [keys @ .., default, dict] = a else {
+        return fail("dig needs at least three arguments");
+    };
     if keys.is_empty() {
         return fail("dig needs at least three arguments");
     }
@@ -138,7 +162,10 @@ fn dig(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
         let next = match &here {
             Value::Map(map) if map.kind() == MapKind::Any => map.get(key.bytes()),
             other => {
-                return fail(format!("{} is not map[string]interface {{}}", other.type_name()));
+                return fail(format!(
+                    "{} is not map[string]interface {{}}",
+                    other.type_name()
+                ));
             }
         };
         match next {
@@ -167,7 +194,11 @@ fn copy(meter: &mut Meter, value: &Value, depth: usize) -> Result<Value, Fault> 
             for item in list.items() {
                 out.push(stack::grow(|| copy(meter, item, depth))?);
             }
-            Ok(Value::List(List::with_capacity(list.elem(), out, list.capacity())))
+            Ok(Value::List(List::with_capacity(
+                list.elem(),
+                out,
+                list.capacity(),
+            )))
         }
         Value::Map(map) if !map.is_nil() => {
             let out = Map::new(map.kind());
@@ -178,12 +209,19 @@ fn copy(meter: &mut Meter, value: &Value, depth: usize) -> Result<Value, Fault> 
         }
         Value::Version { pointer, .. } => {
             // Its fields are not exported: the copy is the zero version.
-            Ok(Value::Version { version: Rc::new(Version::zero()), pointer: *pointer })
+            Ok(Value::Version {
+                version: Rc::new(Version::zero()),
+                pointer: *pointer,
+            })
         }
         Value::Certificate(c) => Ok(Value::Certificate(Rc::new(Certificate {
             cert: c.cert.clone(),
             key: c.key.clone(),
         }))),
+        Value::Location(_) => Ok(Value::Location(Zone::Fixed {
+            name: "".into(),
+            offset: 0,
+        })),
         other => Ok(other.clone()),
     }
 }

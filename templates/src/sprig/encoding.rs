@@ -9,9 +9,13 @@ const ONE: &[Type] = &[Type::Str];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("b64enc", ONE, |cx, a| over(cx, &a[0], base::encode64)),
-    Function::new("b64dec", ONE, |cx, a| decode(cx, &a[0], "64", base::decode64)),
+    Function::new("b64dec", ONE, |cx, a| {
+        decode(cx, &a[0], "64", base::decode64)
+    }),
     Function::new("b32enc", ONE, |cx, a| over(cx, &a[0], base::encode32)),
-    Function::new("b32dec", ONE, |cx, a| decode(cx, &a[0], "32", base::decode32)),
+    Function::new("b32dec", ONE, |cx, a| {
+        decode(cx, &a[0], "32", base::decode32)
+    }),
 ];
 
 fn over(cx: &mut Cx<'_>, text: &Value, f: fn(&[u8]) -> Vec<u8>) -> Result<Value, Fault> {
@@ -21,7 +25,12 @@ fn over(cx: &mut Cx<'_>, text: &Value, f: fn(&[u8]) -> Vec<u8>) -> Result<Value,
     Ok(Value::str(f(text)))
 }
 
-fn decode(cx: &mut Cx<'_>, text: &Value, name: &str, f: fn(&[u8]) -> Result<Vec<u8>, usize>) -> Result<Value, Fault> {
+fn decode(
+    cx: &mut Cx<'_>,
+    text: &Value,
+    name: &str,
+    f: fn(&[u8]) -> Result<Vec<u8>, usize>,
+) -> Result<Value, Fault> {
     let text = text.bytes();
     cx.meter.reserve(text.len())?;
     cx.meter.handle(text.len())?;

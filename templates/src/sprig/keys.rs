@@ -103,7 +103,9 @@ impl PrivateKey {
 
     /// `parsePrivateKeyPEM`.
     pub(super) fn from_pem(text: &[u8]) -> Result<Self, Fault> {
-        let Some((label, data)) = pem::decode(text) else { return fail("no PEM data in input") };
+        let Some((label, data)) = pem::decode(text) else {
+            return fail("no PEM data in input");
+        };
         let data = zeroize::Zeroizing::new(data);
         match label.as_slice() {
             b"PRIVATE KEY" => {
@@ -156,7 +158,10 @@ impl PrivateKey {
                 let text = zeroize::Zeroizing::new(der::sequence(&[
                     &der::unsigned(&[0]),
                     &der::sequence(&[&der::tagged(der::OID, ED25519)]),
-                    &der::tagged(der::OCTET_STRING, &der::tagged(der::OCTET_STRING, key.as_bytes())),
+                    &der::tagged(
+                        der::OCTET_STRING,
+                        &der::tagged(der::OCTET_STRING, key.as_bytes()),
+                    ),
                 ]));
                 Ok(pem::encode("PRIVATE KEY", &text))
             }
@@ -185,7 +190,10 @@ impl PrivateKey {
             Self::Ec(_) => der::sequence(&[&oid(EC_ALGORITHM), &oid(P256)]),
             _ => der::sequence(&[&oid(ED25519)]),
         };
-        Ok(der::sequence(&[&algorithm, &der::bits(&self.public_bytes()?)]))
+        Ok(der::sequence(&[
+            &algorithm,
+            &der::bits(&self.public_bytes()?),
+        ]))
     }
 
     /// The algorithm this key signs with.

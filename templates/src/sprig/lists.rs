@@ -76,11 +76,19 @@ fn prepend(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 }
 
 fn first(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    Ok(items(cx, &a[0])?.items().first().cloned().unwrap_or(Value::Nil))
+    Ok(items(cx, &a[0])?
+        .items()
+        .first()
+        .cloned()
+        .unwrap_or(Value::Nil))
 }
 
 fn last(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    Ok(items(cx, &a[0])?.items().last().cloned().unwrap_or(Value::Nil))
+    Ok(items(cx, &a[0])?
+        .items()
+        .last()
+        .cloned()
+        .unwrap_or(Value::Nil))
 }
 
 fn rest(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
@@ -98,7 +106,9 @@ fn initial(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 }
 
 fn reverse(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    Ok(Value::list(items(cx, &a[0])?.items().iter().rev().cloned().collect()))
+    Ok(Value::list(
+        items(cx, &a[0])?.items().iter().rev().cloned().collect(),
+    ))
 }
 
 fn contains(cx: &mut Cx<'_>, items: &[Value], wanted: &Value) -> Result<bool, Fault> {
@@ -185,12 +195,19 @@ fn chunk(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
         }
         let start = usize::try_from(i * size).map_err(|_| wrong())?;
         let end = start + usize::try_from(count).map_err(|_| wrong())?;
-        out.push(Value::list(items.get(start..end).ok_or_else(wrong)?.to_vec()));
+        out.push(Value::list(
+            items.get(start..end).ok_or_else(wrong)?.to_vec(),
+        ));
     }
     Ok(Value::List(List::new(Elem::List, out)))
 }
 
 fn compact(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    let kept = items(cx, &a[0])?.items().iter().filter(|v| !v.is_empty()).cloned().collect();
+    let kept = items(cx, &a[0])?
+        .items()
+        .iter()
+        .filter(|v| !v.is_empty())
+        .cloned()
+        .collect();
     Ok(Value::List(List::appended(Elem::Any, kept)))
 }

@@ -32,15 +32,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("untilStep", &[Type::Int, Type::Int, Type::Int], |cx, a| {
         until(cx, int(&a[0]), int(&a[1]), int(&a[2]))
     }),
-    Function::new("add1", ANY, |_, a| Ok(Value::Int64(to_int(&a[0]).wrapping_add(1)))),
-    Function::variadic("add", ANY, |_, a| {
-        Ok(Value::Int64(a.iter().fold(0, |sum: i64, n| sum.wrapping_add(to_int(n)))))
+    Function::new("add1", ANY, |_, a| {
+        Ok(Value::Int64(to_int(&a[0]).wrapping_add(1)))
     }),
-    Function::new("sub", TWO, |_, a| Ok(Value::Int64(to_int(&a[0]).wrapping_sub(to_int(&a[1]))))),
+    Function::variadic("add", ANY, |_, a| {
+        Ok(Value::Int64(
+            a.iter().fold(0, |sum: i64, n| sum.wrapping_add(to_int(n))),
+        ))
+    }),
+    Function::new("sub", TWO, |_, a| {
+        Ok(Value::Int64(to_int(&a[0]).wrapping_sub(to_int(&a[1]))))
+    }),
     Function::new("div", TWO, |_, a| divide(&a[0], &a[1], i64::wrapping_div)),
     Function::new("mod", TWO, |_, a| divide(&a[0], &a[1], i64::wrapping_rem)),
     Function::variadic("mul", TWO, |_, a| {
-        Ok(Value::Int64(a.iter().fold(1, |product: i64, n| product.wrapping_mul(to_int(n)))))
+        Ok(Value::Int64(a.iter().fold(1, |product: i64, n| {
+            product.wrapping_mul(to_int(n))
+        })))
     }),
     Function::new("add1f", ANY, |cx, a| {
         decimal(cx, &[a[0].clone(), Value::Int(1)], |x, y| Ok(x.add(y)))
@@ -53,13 +61,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::variadic("subf", TWO, |cx, a| decimal(cx, a, |x, y| Ok(x.sub(y)))),
     Function::variadic("divf", TWO, |cx, a| decimal(cx, a, |x, y| x.div(y))),
     Function::variadic("mulf", TWO, |cx, a| decimal(cx, a, |x, y| Ok(x.mul(y)))),
-    Function::variadic("biggest", TWO, |_, a| Ok(Value::Int64(a.iter().map(to_int).max().unwrap_or(0)))),
-    Function::variadic("max", TWO, |_, a| Ok(Value::Int64(a.iter().map(to_int).max().unwrap_or(0)))),
-    Function::variadic("min", TWO, |_, a| Ok(Value::Int64(a.iter().map(to_int).min().unwrap_or(0)))),
+    Function::variadic("biggest", TWO, |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int).max().unwrap_or(0)))
+    }),
+    Function::variadic("max", TWO, |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int).max().unwrap_or(0)))
+    }),
+    Function::variadic("min", TWO, |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int).min().unwrap_or(0)))
+    }),
     Function::variadic("maxf", TWO, |_, a| Ok(Value::Float(fold(a, max)))),
-    Function::variadic("minf", TWO, |_, a| Ok(Value::Float(fold(a, |x, y| -max(-x, -y))))),
+    Function::variadic("minf", TWO, |_, a| {
+        Ok(Value::Float(fold(a, |x, y| -max(-x, -y))))
+    }),
     Function::new("ceil", ANY, |_, a| Ok(Value::Float(to_float(&a[0]).ceil()))),
-    Function::new("floor", ANY, |_, a| Ok(Value::Float(to_float(&a[0]).floor()))),
+    Function::new("floor", ANY, |_, a| {
+        Ok(Value::Float(to_float(&a[0]).floor()))
+    }),
     Function::variadic("round", &[Type::Any, Type::Int, Type::Float], round),
 ];
 
@@ -118,8 +136,16 @@ fn round(_: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     };
     let power = pow10(int(&a[1]));
     let digit = power * value;
-    let fraction = if digit.is_infinite() { f64::NAN } else { digit.fract() };
-    let rounded = if fraction >= on { digit.ceil() } else { digit.floor() };
+    let fraction = if digit.is_infinite() {
+        f64::NAN
+    } else {
+        digit.fract()
+    };
+    let rounded = if fraction >= on {
+        digit.ceil()
+    } else {
+        digit.floor()
+    };
     Ok(Value::Float(rounded / power))
 }
 
@@ -172,11 +198,16 @@ fn numbers(cx: &mut Cx<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     cx.meter.reserve(count.saturating_mul(40))?;
     cx.meter.spend(count as u64 / 16)?;
-    Ok((0..count as i64).map(|i| start.wrapping_add(i.wrapping_mul(step))).collect())
+    Ok((0..count as i64)
+        .map(|i| start.wrapping_add(i.wrapping_mul(step)))
+        .collect())
 }
 
 fn until(cx: &mut Cx<'_>, start: i64, stop: i64, step: i64) -> Result<Value, Fault> {
-    let items: Vec<Value> = numbers(cx, start, stop, step)?.into_iter().map(Value::Int).collect();
+    let items: Vec<Value> = numbers(cx, start, stop, step)?
+        .into_iter()
+        .map(Value::Int)
+        .collect();
     let capacity = grown(Elem::Int, 0, items.len());
     Ok(Value::List(List::with_capacity(Elem::Int, items, capacity)))
 }
@@ -184,7 +215,11 @@ fn until(cx: &mut Cx<'_>, start: i64, stop: i64, step: i64) -> Result<Value, Fau
 fn seq(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let (start, step, end) = match a {
         [end] => (1, if int(end) < 1 { -1 } else { 1 }, int(end)),
-        [start, end] => (int(start), if int(end) < int(start) { -1 } else { 1 }, int(end)),
+        [start, end] => (
+            int(start),
+            if int(end) < int(start) { -1 } else { 1 },
+            int(end),
+        ),
         [start, step, end] => {
             if int(end) < int(start) && int(step) > 0 {
                 return Ok(Value::str(""));

@@ -5,11 +5,22 @@ use crate::stack;
 use crate::value::{Map, MapKind, Value};
 
 /// Merges `from` into `into`, which is changed. False where mergo reports an error.
-pub(super) fn merge(meter: &mut Meter, into: &Map, from: &Map, overwrite: bool) -> Result<bool, Fault> {
+pub(super) fn merge(
+    meter: &mut Meter,
+    into: &Map,
+    from: &Map,
+    overwrite: bool,
+) -> Result<bool, Fault> {
     level(meter, into, from, overwrite, 0)
 }
 
-fn level(meter: &mut Meter, into: &Map, from: &Map, overwrite: bool, depth: usize) -> Result<bool, Fault> {
+fn level(
+    meter: &mut Meter,
+    into: &Map,
+    from: &Map,
+    overwrite: bool,
+    depth: usize,
+) -> Result<bool, Fault> {
     let mut depth = depth;
     meter.enter(&mut depth)?;
     if into.is_nil() {
@@ -30,7 +41,9 @@ fn level(meter: &mut Meter, into: &Map, from: &Map, overwrite: bool, depth: usiz
                     return Ok(false);
                 }
             }
-            (Value::Map(_), Some(Value::Version { pointer: true, .. })) if !overwrite => return Ok(false),
+            (Value::Map(_), Some(Value::Version { pointer: true, .. })) if !overwrite => {
+                return Ok(false);
+            }
             (Value::Map(_) | Value::Version { pointer: true, .. }, Some(Value::Certificate(_))) => {
                 return fail("a certificate can't be merged with this");
             }

@@ -55,8 +55,11 @@ fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| {
         let functions: Vec<&'static Function> = FAMILIES.iter().flat_map(|f| f.iter()).collect();
-        let by_name =
-            functions.iter().enumerate().map(|(i, f)| (f.name.as_bytes(), i as u16)).collect();
+        let by_name = functions
+            .iter()
+            .enumerate()
+            .map(|(i, f)| (f.name.as_bytes(), i as u16))
+            .collect();
         Table { functions, by_name }
     })
 }
@@ -78,12 +81,19 @@ mod tests {
     #[test]
     fn every_function_of_sprig_exists() {
         let names = include_str!("../../tests/vectors/sprig-functions.txt");
-        let missing: Vec<&str> = names.lines().filter(|n| find(n.as_bytes()).is_none()).collect();
+        let missing: Vec<&str> = names
+            .lines()
+            .filter(|n| find(n.as_bytes()).is_none())
+            .collect();
         assert!(missing.is_empty(), "missing: {missing:?}");
         for gone in ["env", "expandenv", "getHostByName"] {
             assert!(find(gone.as_bytes()).is_none(), "{gone} exists");
         }
-        assert_eq!(table().functions.len(), table().by_name.len(), "a name is taken twice");
+        assert_eq!(
+            table().functions.len(),
+            table().by_name.len(),
+            "a name is taken twice"
+        );
         let builtins = exec::FUNCTIONS.len();
         assert_eq!(table().functions.len(), names.lines().count() + builtins);
     }

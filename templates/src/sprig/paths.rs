@@ -11,12 +11,16 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("dir", ONE, |_, a| Ok(Value::str(dir(a[0].bytes())))),
     Function::new("clean", ONE, |_, a| Ok(Value::str(clean(a[0].bytes())))),
     Function::new("ext", ONE, |_, a| Ok(Value::str(ext(a[0].bytes())))),
-    Function::new("isAbs", ONE, |_, a| Ok(Value::Bool(a[0].bytes().starts_with(b"/")))),
+    Function::new("isAbs", ONE, |_, a| {
+        Ok(Value::Bool(a[0].bytes().starts_with(b"/")))
+    }),
     Function::new("osBase", ONE, |_, a| Ok(Value::str(base(a[0].bytes())))),
     Function::new("osDir", ONE, |_, a| Ok(Value::str(dir(a[0].bytes())))),
     Function::new("osClean", ONE, |_, a| Ok(Value::str(clean(a[0].bytes())))),
     Function::new("osExt", ONE, |_, a| Ok(Value::str(ext(a[0].bytes())))),
-    Function::new("osIsAbs", ONE, |_, a| Ok(Value::Bool(a[0].bytes().starts_with(b"/")))),
+    Function::new("osIsAbs", ONE, |_, a| {
+        Ok(Value::Bool(a[0].bytes().starts_with(b"/")))
+    }),
 ];
 
 fn base(path: &[u8]) -> &[u8] {

@@ -14,9 +14,15 @@ const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BOTH: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("randAlphaNum", COUNT, |cx, a| random(cx, &a[0], |rng| pick(rng, BOTH))),
-    Function::new("randAlpha", COUNT, |cx, a| random(cx, &a[0], |rng| pick(rng, LETTERS))),
-    Function::new("randNumeric", COUNT, |cx, a| random(cx, &a[0], |rng| pick(rng, DIGITS))),
+    Function::new("randAlphaNum", COUNT, |cx, a| {
+        random(cx, &a[0], |rng| pick(rng, BOTH))
+    }),
+    Function::new("randAlpha", COUNT, |cx, a| {
+        random(cx, &a[0], |rng| pick(rng, LETTERS))
+    }),
+    Function::new("randNumeric", COUNT, |cx, a| {
+        random(cx, &a[0], |rng| pick(rng, DIGITS))
+    }),
     Function::new("randAscii", COUNT, |cx, a| {
         random(cx, &a[0], |rng| b' ' + below(rng, 95) as u8)
     }),
@@ -33,7 +39,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("randInt", &[Type::Int, Type::Int], |cx, a| {
         let (low, high) = (a[0].as_signed().unwrap_or(0), a[1].as_signed().unwrap_or(0));
         match high.wrapping_sub(low) {
-            span if span > 0 => Ok(Value::Int(low.wrapping_add(below(cx.environment, span as u64) as i64))),
+            span if span > 0 => Ok(Value::Int(
+                low.wrapping_add(below(cx.environment, span as u64) as i64),
+            )),
             _ => fail("invalid argument to Intn"),
         }
     }),
@@ -54,7 +62,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
         bytes[6] = bytes[6] & 0x0F | 0x40;
         bytes[8] = bytes[8] & 0x3F | 0x80;
         let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-        let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
+        let parts = [
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..],
+        ];
         Ok(Value::str(parts.join("-")))
     }),
 ];

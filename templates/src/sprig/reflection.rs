@@ -13,7 +13,9 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("typeIsLike", NAMED, |_, a| {
         let (wanted, name) = (a[0].bytes(), a[1].type_name().as_bytes());
-        Ok(Value::Bool(wanted == name || name.strip_prefix(b"*") == Some(wanted)))
+        Ok(Value::Bool(
+            wanted == name || name.strip_prefix(b"*") == Some(wanted),
+        ))
     }),
     Function::new("kindOf", ANY, |_, a| Ok(Value::str(a[0].kind_name()))),
     Function::new("kindIs", NAMED, |_, a| {

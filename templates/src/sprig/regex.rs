@@ -23,9 +23,15 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("regexFindAll", LIMITED, find_all),
     Function::new("mustRegexFindAll", LIMITED, find_all),
     Function::new("regexReplaceAll", THREE, |cx, a| replace_all(cx, a, false)),
-    Function::new("mustRegexReplaceAll", THREE, |cx, a| replace_all(cx, a, false)),
-    Function::new("regexReplaceAllLiteral", THREE, |cx, a| replace_all(cx, a, true)),
-    Function::new("mustRegexReplaceAllLiteral", THREE, |cx, a| replace_all(cx, a, true)),
+    Function::new("mustRegexReplaceAll", THREE, |cx, a| {
+        replace_all(cx, a, false)
+    }),
+    Function::new("regexReplaceAllLiteral", THREE, |cx, a| {
+        replace_all(cx, a, true)
+    }),
+    Function::new("mustRegexReplaceAllLiteral", THREE, |cx, a| {
+        replace_all(cx, a, true)
+    }),
     Function::new("regexSplit", LIMITED, split),
     Function::new("mustRegexSplit", LIMITED, split),
     Function::new("regexQuoteMeta", &[Type::Str], |cx, a| {
@@ -58,7 +64,9 @@ fn matches(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 fn find(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let regex = compiled(cx, a[0].bytes())?;
     let haystack = Haystack::new(&mut cx.meter, a[1].bytes())?;
-    Ok(Value::str(regex.find(&mut cx.meter, &haystack)?.unwrap_or_default()))
+    Ok(Value::str(
+        regex.find(&mut cx.meter, &haystack)?.unwrap_or_default(),
+    ))
 }
 
 fn find_all(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
@@ -79,7 +87,9 @@ fn split(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
 }
 
 fn parts(_: &mut Cx<'_>, found: Option<Vec<&[u8]>>, capacity: usize) -> Value {
-    let Some(found) = found else { return Value::List(List::nil(Elem::Str)) };
+    let Some(found) = found else {
+        return Value::List(List::nil(Elem::Str));
+    };
     let items: Vec<Value> = found.into_iter().map(Value::str).collect();
     let capacity = grown(Elem::Str, capacity, items.len());
     Value::List(List::with_capacity(Elem::Str, items, capacity))
@@ -88,5 +98,10 @@ fn parts(_: &mut Cx<'_>, found: Option<Vec<&[u8]>>, capacity: usize) -> Value {
 fn replace_all(cx: &mut Cx<'_>, a: &[Value], literal: bool) -> Result<Value, Fault> {
     let regex = compiled(cx, a[0].bytes())?;
     let haystack = Haystack::new(&mut cx.meter, a[1].bytes())?;
-    Ok(Value::str(regex.replace_all(&mut cx.meter, &haystack, a[2].bytes(), literal)?))
+    Ok(Value::str(regex.replace_all(
+        &mut cx.meter,
+        &haystack,
+        a[2].bytes(),
+        literal,
+    )?))
 }

@@ -15,7 +15,10 @@ use crate::value::{Type, Value};
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("semver", &[Type::Str], |cx, a| {
         let version = Version::parse(&mut cx.meter, a[0].bytes())?;
-        Ok(Value::Version { version: Rc::new(version), pointer: true })
+        Ok(Value::Version {
+            version: Rc::new(version),
+            pointer: true,
+        })
     }),
     Function::new("semverCompare", &[Type::Str, Type::Str], compare),
 ];
@@ -31,7 +34,8 @@ pub(crate) struct Version {
     pub(crate) original: Vec<u8>,
 }
 
-const TAIL: &str = r"(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?";
+const TAIL: &str =
+    r"(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?";
 const OPERATORS: &str = r"=||!=|>|<|>=|=>|<=|=<|~|~>|\^";
 
 /// A constraint's version, where parts may be wildcards.
@@ -48,16 +52,33 @@ fn regex(cell: &'static OnceLock<Regex>, pattern: impl FnOnce() -> String) -> &'
 
 impl Version {
     pub(crate) fn zero() -> Self {
-        Self { major: 0, minor: 0, patch: 0, pre: Vec::new(), metadata: Vec::new(), original: Vec::new() }
+        Self {
+            major: 0,
+            minor: 0,
+            patch: 0,
+            pre: Vec::new(),
+            metadata: Vec::new(),
+            original: Vec::new(),
+        }
     }
 
     /// `semver.NewVersion`.
     pub(crate) fn parse(meter: &mut Meter, text: &[u8]) -> Result<Self, Fault> {
         static VERSION: OnceLock<Regex> = OnceLock::new();
-        let regex = regex(&VERSION, || format!(r"^v?([0-9]+)(\.[0-9]+)?(\.[0-9]+)?{TAIL}$"));
+        let regex = regex(&VERSION, || {
+            format!(r"^v?([0-9]+)(\.[0-9]+)?(\.[0-9]+)?{TAIL}$")
+        });
         meter.spend(2 + text.len() as u64)?;
-        let Some(groups) = regex.captures(text) else { return fail("invalid semantic version") };
-        let group = |n: usize| groups.get(n).copied().flatten().map_or(&[][..], |(s, e)| &text[s..e]);
+        let Some(groups) = regex.captures(text) else {
+            return fail("invalid semantic version");
+        };
+        let group = |n: usize| {
+            groups
+                .get(n)
+                .copied()
+                .flatten()
+                .map_or(&[][..], |(s, e)| &text[s..e])
+        };
         let number = |n: usize| {
             let digits = group(n);
             let digits = digits.strip_prefix(b".").unwrap_or(digits);
@@ -106,14 +127,22 @@ impl Version {
 
     /// The same with its `original` renewed, keeping a leading `v`.
     fn renewed(mut self, old: &Self) -> Self {
-        let mut original = if old.original.starts_with(b"v") { b"v".to_vec() } else { Vec::new() };
+        let mut original = if old.original.starts_with(b"v") {
+            b"v".to_vec()
+        } else {
+            Vec::new()
+        };
         original.extend(self.to_text());
         self.original = original;
         self
     }
 
     fn bare(&self) -> Self {
-        Self { pre: Vec::new(), metadata: Vec::new(), ..self.clone() }
+        Self {
+            pre: Vec::new(),
+            metadata: Vec::new(),
+            ..self.clone()
+        }
     }
 
     pub(crate) fn inc_patch(&self) -> Self {
@@ -125,34 +154,57 @@ impl Version {
     }
 
     pub(crate) fn inc_minor(&self) -> Self {
-        let next = Self { minor: self.minor.wrapping_add(1), patch: 0, ..self.bare() };
+        let next = Self {
+            minor: self.minor.wrapping_add(1),
+            patch: 0,
+            ..self.bare()
+        };
         next.renewed(self)
     }
 
     pub(crate) fn inc_major(&self) -> Self {
-        let next = Self { major: self.major.wrapping_add(1), minor: 0, patch: 0, ..self.bare() };
+        let next = Self {
+            major: self.major.wrapping_add(1),
+            minor: 0,
+            patch: 0,
+            ..self.bare()
+        };
         next.renewed(self)
     }
 
     pub(crate) fn with_prerelease(&self, pre: &[u8]) -> Result<Self, Fault> {
         check_prerelease(pre)?;
-        Ok(Self { pre: pre.to_vec(), ..self.clone() }.renewed(self))
+        Ok(Self {
+            pre: pre.to_vec(),
+            ..self.clone()
+        }
+        .renewed(self))
     }
 
     pub(crate) fn with_metadata(&self, metadata: &[u8]) -> Result<Self, Fault> {
-        if !metadata.is_empty() && !metadata.split(|&b| b == b'.').all(|part| part.iter().all(allowed)) {
+        if !metadata.is_empty()
+            && !metadata
+                .split(|&b| b == b'.')
+                .all(|part| part.iter().all(allowed))
+        {
             return fail("invalid metadata string");
         }
-        Ok(Self { metadata: metadata.to_vec(), ..self.clone() }.renewed(self))
+        Ok(Self {
+            metadata: metadata.to_vec(),
+            ..self.clone()
+        }
+        .renewed(self))
     }
 
     pub(crate) fn compare(&self, other: &Self) -> Ordering {
         let numbers = |v: &Self| (v.major, v.minor, v.patch);
-        numbers(self).cmp(&numbers(other)).then_with(|| match (self.pre.is_empty(), other.pre.is_empty()) {
-            (true, true) => Ordering::Equal,
-            (true, false) => Ordering::Greater,
-            (false, true) => Ordering::Less,
-            (false, false) => compare_prerelease(&self.pre, &other.pre),
+        numbers(self).cmp(&numbers(other)).then_with(|| {
+            match (self.pre.is_empty(), other.pre.is_empty()) {
+                (true, true) => Ordering::Equal,
+                (true, false) => Ordering::Greater,
+                (false, true) => Ordering::Less,
+                (false, false) => compare_prerelease(&self.pre, &other.pre),
+            }
         })
     }
 }
@@ -204,7 +256,13 @@ fn compare_part(a: &[u8], b: &[u8]) -> Ordering {
     }
     match (parse_uint(a, 10), parse_uint(b, 10)) {
         // Equal numbers written differently can't be told apart by Go either: less.
-        (Ok(x), Ok(y)) => if x > y { Ordering::Greater } else { Ordering::Less },
+        (Ok(x), Ok(y)) => {
+            if x > y {
+                Ordering::Greater
+            } else {
+                Ordering::Less
+            }
+        }
         (Err(_), Err(_)) => a.cmp(b),
         (Ok(_), Err(_)) => Ordering::Less,
         (Err(_), Ok(_)) => Ordering::Greater,
@@ -224,7 +282,9 @@ struct Constraint {
 fn compare(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let constraints = parse_constraints(&mut cx.meter, a[0].bytes())?;
     let version = Version::parse(&mut cx.meter, a[1].bytes())?;
-    let holds = constraints.iter().any(|all| all.iter().all(|c| c.holds(&version)));
+    let holds = constraints
+        .iter()
+        .any(|all| all.iter().all(|c| c.holds(&version)));
     Ok(Value::Bool(holds))
 }
 
@@ -253,7 +313,9 @@ fn parse_constraints(meter: &mut Meter, text: &[u8]) -> Result<Vec<Vec<Constrain
         let mut constraints = Vec::new();
         let mut from = one;
         while let Some(groups) = each.captures(from) {
-            let Some((start, end)) = groups.first().copied().flatten() else { break };
+            let Some((start, end)) = groups.first().copied().flatten() else {
+                break;
+            };
             constraints.push(Constraint::parse(meter, &from[start..end])?);
             from = &from[end..];
         }
@@ -290,8 +352,16 @@ impl Constraint {
     fn parse(meter: &mut Meter, text: &[u8]) -> Result<Self, Fault> {
         static ONE: OnceLock<Regex> = OnceLock::new();
         let regex = regex(&ONE, || format!(r"^\s*({OPERATORS})\s*({})\s*$", wild()));
-        let Some(groups) = regex.captures(text) else { return fail("improper constraint") };
-        let group = |n: usize| groups.get(n).copied().flatten().map_or(&[][..], |(s, e)| &text[s..e]);
+        let Some(groups) = regex.captures(text) else {
+            return fail("improper constraint");
+        };
+        let group = |n: usize| {
+            groups
+                .get(n)
+                .copied()
+                .flatten()
+                .map_or(&[][..], |(s, e)| &text[s..e])
+        };
         let missing = |part: &[u8]| {
             let part = part.strip_prefix(b".").unwrap_or(part);
             matches!(part, b"" | b"x" | b"X" | b"*")
@@ -309,8 +379,15 @@ impl Constraint {
         } else {
             group(2).to_vec()
         };
-        let version = Version::parse(meter, &version).map_err(|_| Fault::new("constraint parser error"))?;
-        Ok(Self { operator: group(1).to_vec(), version, dirty, minor_dirty, patch_dirty })
+        let version =
+            Version::parse(meter, &version).map_err(|_| Fault::new("constraint parser error"))?;
+        Ok(Self {
+            operator: group(1).to_vec(),
+            version,
+            dirty,
+            minor_dirty,
+            patch_dirty,
+        })
     }
 
     fn holds(&self, v: &Version) -> bool {

@@ -14,7 +14,9 @@ const TWO: &[Type] = &[Type::Str, Type::Str];
 
 pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("hello", &[], |_, _| Ok(Value::str("Hello!"))),
-    Function::new("trim", ONE, |_, a| Ok(Value::str(runes::trim_space(a[0].bytes())))),
+    Function::new("trim", ONE, |_, a| {
+        Ok(Value::str(runes::trim_space(a[0].bytes())))
+    }),
     Function::new("upper", ONE, |cx, a| mapped(cx, &a[0], runes::to_upper)),
     Function::new("lower", ONE, |cx, a| mapped(cx, &a[0], runes::to_lower)),
     Function::new("substr", &[Type::Int, Type::Int, Type::Str], substr),
@@ -35,20 +37,35 @@ pub(super) const FUNCTIONS: &[Function] = &[
         cx.meter.handle(a[1].bytes().len())?;
         Ok(Value::Bool(find(a[1].bytes(), a[0].bytes()).is_some()))
     }),
-    Function::new("hasPrefix", TWO, |_, a| Ok(Value::Bool(a[1].bytes().starts_with(a[0].bytes())))),
-    Function::new("hasSuffix", TWO, |_, a| Ok(Value::Bool(a[1].bytes().ends_with(a[0].bytes())))),
+    Function::new("hasPrefix", TWO, |_, a| {
+        Ok(Value::Bool(a[1].bytes().starts_with(a[0].bytes())))
+    }),
+    Function::new("hasSuffix", TWO, |_, a| {
+        Ok(Value::Bool(a[1].bytes().ends_with(a[0].bytes())))
+    }),
     Function::variadic("quote", &[Type::Any], quote),
     Function::variadic("squote", &[Type::Any], squote),
     Function::variadic("cat", &[Type::Any], cat),
-    Function::new("indent", &[Type::Int, Type::Str], |cx, a| indent(cx, a, b"")),
-    Function::new("nindent", &[Type::Int, Type::Str], |cx, a| indent(cx, a, b"\n")),
+    Function::new("indent", &[Type::Int, Type::Str], |cx, a| {
+        indent(cx, a, b"")
+    }),
+    Function::new("nindent", &[Type::Int, Type::Str], |cx, a| {
+        indent(cx, a, b"\n")
+    }),
     Function::new("replace", &[Type::Str, Type::Str, Type::Str], |cx, a| {
-        Ok(Value::str(replace(cx, a[2].bytes(), a[0].bytes(), a[1].bytes())?))
+        Ok(Value::str(replace(
+            cx,
+            a[2].bytes(),
+            a[0].bytes(),
+            a[1].bytes(),
+        )?))
     }),
     Function::new("plural", &[Type::Str, Type::Str, Type::Int], |_, a| {
         Ok(a[if int(&a[2]) == 1 { 0 } else { 1 }].clone())
     }),
-    Function::new("toString", &[Type::Any], |cx, a| Ok(Value::Str(text_of(cx, &a[0])?))),
+    Function::new("toString", &[Type::Any], |cx, a| {
+        Ok(Value::Str(text_of(cx, &a[0])?))
+    }),
     Function::new("toStrings", &[Type::Any], |cx, a| strings_value(cx, &a[0])),
     Function::new("trunc", &[Type::Int, Type::Str], trunc),
     Function::new("join", &[Type::Str, Type::Any], join),
@@ -63,12 +80,20 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("abbrev", &[Type::Int, Type::Str], |_, a| {
         let (width, text) = (int(&a[0]), a[1].bytes());
-        Ok(Value::str(if width < 4 { text.to_vec() } else { abbreviate(text, 0, width) }))
+        Ok(Value::str(if width < 4 {
+            text.to_vec()
+        } else {
+            abbreviate(text, 0, width)
+        }))
     }),
     Function::new("abbrevboth", &[Type::Int, Type::Int, Type::Str], |_, a| {
         let (left, right, text) = (int(&a[0]), int(&a[1]), a[2].bytes());
         let keep = right < 4 || left > 0 && right < 7;
-        Ok(Value::str(if keep { text.to_vec() } else { abbreviate(text, left, right) }))
+        Ok(Value::str(if keep {
+            text.to_vec()
+        } else {
+            abbreviate(text, left, right)
+        }))
     }),
 ];
 
@@ -81,13 +106,20 @@ fn mapped(cx: &mut Cx<'_>, text: &Value, f: fn(char) -> char) -> Result<Value, F
     cx.meter.reserve(text.len() * 2)?;
     cx.meter.handle(text.len() * 4)?;
     // Where nothing changes Go keeps invalid bytes as they are.
-    let changes = chars(text).any(|(_, c, width)| f(c) != c || c == runes::REPLACEMENT && width == 1);
-    Ok(Value::str(if changes { runes::map(text, f) } else { text.to_vec() }))
+    let changes =
+        chars(text).any(|(_, c, width)| f(c) != c || c == runes::REPLACEMENT && width == 1);
+    Ok(Value::str(if changes {
+        runes::map(text, f)
+    } else {
+        text.to_vec()
+    }))
 }
 
 /// `strings.Repeat`.
 pub(super) fn repeat(cx: &mut Cx<'_>, text: &[u8], count: i64) -> Result<Vec<u8>, Fault> {
-    let Ok(count) = usize::try_from(count) else { return fail("strings: negative Repeat count") };
+    let Ok(count) = usize::try_from(count) else {
+        return fail("strings: negative Repeat count");
+    };
     let total = text.len().saturating_mul(count);
     cx.meter.reserve(total)?;
     cx.meter.handle(total)?;
@@ -99,7 +131,11 @@ pub(super) fn text_of(cx: &mut Cx<'_>, value: &Value) -> Result<Str, Fault> {
     match value {
         Value::Str(text) => Ok(text.clone()),
         Value::List(list) if list.elem() == Elem::Byte => Ok(Str::from_vec(
-            list.items().iter().filter_map(|b| b.as_unsigned()).map(|b| b as u8).collect(),
+            list.items()
+                .iter()
+                .filter_map(|b| b.as_unsigned())
+                .map(|b| b as u8)
+                .collect(),
         )),
         other => match stringer(other) {
             Some(text) => Ok(Str::from_vec(text)),
@@ -164,11 +200,19 @@ fn sort_alpha(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let mut strings = strings_of(cx, &a[0])?;
     cx.meter.spend(strings.len() as u64 * 4)?;
     strings.sort();
-    Ok(Value::List(List::new(Elem::Str, strings.into_iter().map(Value::Str).collect())))
+    Ok(Value::List(List::new(
+        Elem::Str,
+        strings.into_iter().map(Value::Str).collect(),
+    )))
 }
 
 /// `strings.SplitN`; `None` from Go's nil for a limit of zero.
-pub(super) fn split(cx: &mut Cx<'_>, text: &[u8], separator: &[u8], limit: i64) -> Result<Vec<Vec<u8>>, Fault> {
+pub(super) fn split(
+    cx: &mut Cx<'_>,
+    text: &[u8],
+    separator: &[u8],
+    limit: i64,
+) -> Result<Vec<Vec<u8>>, Fault> {
     cx.meter.handle(text.len() * 4)?;
     let limit = match limit {
         0 => return Ok(Vec::new()),
@@ -194,7 +238,9 @@ pub(super) fn split(cx: &mut Cx<'_>, text: &[u8], separator: &[u8], limit: i64) 
         return Ok(parts);
     }
     while parts.len() + 1 < limit {
-        let Some(at) = find(rest, separator) else { break };
+        let Some(at) = find(rest, separator) else {
+            break;
+        };
         parts.push(rest[..at].to_vec());
         rest = &rest[at + separator.len()..];
         if parts.len() % 1024 == 0 {
@@ -210,7 +256,10 @@ pub(super) fn split(cx: &mut Cx<'_>, text: &[u8], separator: &[u8], limit: i64) 
 fn numbered(cx: &mut Cx<'_>, separator: &Value, text: &Value, limit: i64) -> Result<Value, Fault> {
     let parts = split(cx, text.bytes(), separator.bytes(), limit)?;
     cx.meter.reserve(parts.len() * 300)?;
-    let entries = parts.into_iter().enumerate().map(|(i, p)| (format!("_{i}").into(), Value::str(p)));
+    let entries = parts
+        .into_iter()
+        .enumerate()
+        .map(|(i, p)| (format!("_{i}").into(), Value::str(p)));
     Ok(Value::Map(Map::from_entries(MapKind::Str, entries)))
 }
 
@@ -270,7 +319,12 @@ fn indent(cx: &mut Cx<'_>, a: &[Value], before: &[u8]) -> Result<Value, Fault> {
 }
 
 /// `strings.ReplaceAll`; an empty `old` matches between all characters.
-pub(super) fn replace(cx: &mut Cx<'_>, text: &[u8], old: &[u8], new: &[u8]) -> Result<Vec<u8>, Fault> {
+pub(super) fn replace(
+    cx: &mut Cx<'_>,
+    text: &[u8],
+    old: &[u8],
+    new: &[u8],
+) -> Result<Vec<u8>, Fault> {
     cx.meter.handle(text.len() * 2)?;
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -300,7 +354,8 @@ pub(super) fn replace(cx: &mut Cx<'_>, text: &[u8], old: &[u8], new: &[u8]) -> R
 
 fn trim_all(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let (set, text) = (a[0].bytes(), a[1].bytes());
-    cx.meter.handle(text.len().saturating_mul(1 + set.len() / 16))?;
+    cx.meter
+        .handle(text.len().saturating_mul(1 + set.len() / 16))?;
     let cut: Vec<char> = chars(set).map(|(_, c, _)| c).collect();
     Ok(Value::str(runes::trim(text, |c| cut.contains(&c))))
 }

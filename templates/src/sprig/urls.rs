@@ -50,16 +50,23 @@ fn parse_url(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
         ("fragment", url.fragment),
         ("userinfo", user),
     ];
-    let entries = entries.into_iter().map(|(key, value)| (key.into(), Value::str(value)));
+    let entries = entries
+        .into_iter()
+        .map(|(key, value)| (key.into(), Value::str(value)));
     Ok(Value::Map(Map::from_entries(MapKind::Any, entries)))
 }
 
 fn join_url(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
-    let Value::Map(dict) = &a[0] else { return fail("a dict is needed") };
+    let Value::Map(dict) = &a[0] else {
+        return fail("a dict is needed");
+    };
     let entry = |key: &str| match dict.get(key.as_bytes()) {
         None => Ok(Vec::new()),
         Some(Value::Str(text)) => Ok(text.to_vec()),
-        Some(other) => fail(format!("unable to parse {key} key, must be of type string, but {} found", other.kind_name())),
+        Some(other) => fail(format!(
+            "unable to parse {key} key, must be of type string, but {} found",
+            other.kind_name()
+        )),
     };
     let mut url = Url {
         scheme: entry("scheme")?,
@@ -72,7 +79,8 @@ fn join_url(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     };
     let user = entry("userinfo")?;
     let total = url.path.len() + url.fragment.len() + user.len() + url.host.len();
-    cx.meter.reserve(total * 4 + url.query.len() + url.opaque.len() + url.scheme.len())?;
+    cx.meter
+        .reserve(total * 4 + url.query.len() + url.opaque.len() + url.scheme.len())?;
     cx.meter.handle(total * 4)?;
     if !user.is_empty() {
         url.user = parse(&[b"proto://", user.as_slice(), b"@host"].concat())?.user;
@@ -119,7 +127,10 @@ fn parse_without_fragment(text: &[u8]) -> Result<Url, Fault> {
     }
     if (!url.scheme.is_empty() || !rest.starts_with(b"///")) && rest.starts_with(b"//") {
         let authority = &rest[2..];
-        let end = authority.iter().position(|&b| b == b'/').unwrap_or(authority.len());
+        let end = authority
+            .iter()
+            .position(|&b| b == b'/')
+            .unwrap_or(authority.len());
         parse_authority(&mut url, &authority[..end])?;
         rest = &authority[end..];
     }
@@ -145,7 +156,10 @@ fn parse_authority(url: &mut Url, authority: &[u8]) -> Result<(), Fault> {
     url.host = parse_host(&url.scheme, at.map_or(authority, |at| &authority[at + 1..]))?;
     let Some(at) = at else { return Ok(()) };
     let user = &authority[..at];
-    if !user.iter().all(|&b| b.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&b)) {
+    if !user
+        .iter()
+        .all(|&b| b.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&b))
+    {
         return fail("invalid userinfo");
     }
     url.user = Some(match user.iter().position(|&b| b == b':') {
@@ -162,7 +176,9 @@ fn parse_host(scheme: &[u8], host: &[u8]) -> Result<Vec<u8>, Fault> {
     match rfind(host, b"[") {
         Some(1..) => return fail("invalid IP-literal"),
         Some(_) => {
-            let Some(close) = rfind(host, b"]") else { return fail("missing ']' in host") };
+            let Some(close) = rfind(host, b"]") else {
+                return fail("missing ']' in host");
+            };
             let port = &host[close + 1..];
             if !valid_port(port) {
                 return fail("invalid port after host");
@@ -202,7 +218,9 @@ fn is_ipv6(text: &[u8]) -> bool {
         Some(at) => (&text[..at], Some(&text[at + 1..])),
         None => (text, None),
     };
-    let address = std::str::from_utf8(address).ok().and_then(|t| t.parse::<Ipv6Addr>().ok());
+    let address = std::str::from_utf8(address)
+        .ok()
+        .and_then(|t| t.parse::<Ipv6Addr>().ok());
     address.is_some() && zone.is_none_or(|zone| !zone.is_empty())
 }
 
@@ -253,7 +271,9 @@ fn unescape(text: &[u8], part: Part) -> Result<Vec<u8>, Fault> {
             continue;
         }
         let digit = |i: usize| rest.get(i).and_then(|&b| char::from(b).to_digit(16));
-        let (Some(high), Some(low)) = (digit(1), digit(2)) else { return fail("invalid URL escape") };
+        let (Some(high), Some(low)) = (digit(1), digit(2)) else {
+            return fail("invalid URL escape");
+        };
         let value = (high << 4 | low) as u8;
         let percent = rest.starts_with(b"%25");
         if part == Part::Host && high < 8 && !percent {
@@ -310,7 +330,11 @@ fn to_text(url: &Url) -> Vec<u8> {
             out.push(b'@');
         }
         out.extend(escape(&url.host, Part::Host));
-        let path = if url.path == b"*" { b"*".to_vec() } else { escape(&url.path, Part::Path) };
+        let path = if url.path == b"*" {
+            b"*".to_vec()
+        } else {
+            escape(&url.path, Part::Path)
+        };
         if !path.is_empty() && path[0] != b'/' && !url.host.is_empty() {
             out.push(b'/');
         }

@@ -17,15 +17,23 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("swapcase", ONE, |cx, a| over(cx, &a[0], swap_case)),
     Function::new("initials", ONE, |cx, a| over(cx, &a[0], initials)),
     Function::new("nospace", ONE, |cx, a| over(cx, &a[0], no_space)),
-    Function::new("snakecase", ONE, |cx, a| over(cx, &a[0], |t| joined(t, '_'))),
-    Function::new("kebabcase", ONE, |cx, a| over(cx, &a[0], |t| joined(t, '-'))),
+    Function::new("snakecase", ONE, |cx, a| {
+        over(cx, &a[0], |t| joined(t, '_'))
+    }),
+    Function::new("kebabcase", ONE, |cx, a| {
+        over(cx, &a[0], |t| joined(t, '-'))
+    }),
     Function::new("camelcase", ONE, |cx, a| over(cx, &a[0], pascal_case)),
     Function::new("wrap", &[Type::Int, Type::Str], |cx, a| {
         wrap(cx, a[1].bytes(), &a[0], b"\n", false)
     }),
     Function::new("wrapWith", &[Type::Int, Type::Str, Type::Str], |cx, a| {
         let separator = a[1].bytes();
-        let separator = if separator.is_empty() { b"\n" } else { separator };
+        let separator = if separator.is_empty() {
+            b"\n"
+        } else {
+            separator
+        };
         wrap(cx, a[2].bytes(), &a[0], separator, true)
     }),
 ];
@@ -65,7 +73,14 @@ fn untitle(text: &[u8]) -> Vec<u8> {
             start = true;
             push(&mut out, c);
         } else {
-            push(&mut out, if std::mem::take(&mut start) { to_lower(c) } else { c });
+            push(
+                &mut out,
+                if std::mem::take(&mut start) {
+                    to_lower(c)
+                } else {
+                    c
+                },
+            );
         }
     }
     out
@@ -80,7 +95,11 @@ fn swap_case(text: &[u8]) -> Vec<u8> {
             space = false;
             to_lower(c)
         } else if is_lower(c) {
-            if std::mem::take(&mut space) { to_title(c) } else { to_upper(c) }
+            if std::mem::take(&mut space) {
+                to_title(c)
+            } else {
+                to_upper(c)
+            }
         } else {
             space = is_space(c);
             c
@@ -111,14 +130,26 @@ fn no_space(text: &[u8]) -> Vec<u8> {
         return text.to_vec();
     }
     let mut out = Vec::with_capacity(text.len());
-    for c in text.iter().map(|&b| char::from(b)).filter(|&c| !is_space(c)) {
+    for c in text
+        .iter()
+        .map(|&b| char::from(b))
+        .filter(|&c| !is_space(c))
+    {
         push(&mut out, c);
     }
     out
 }
 
-fn wrap(cx: &mut Cx<'_>, text: &[u8], width: &Value, separator: &[u8], long: bool) -> Result<Value, Fault> {
-    let width = usize::try_from(width.as_signed().unwrap_or(0)).unwrap_or(0).max(1);
+fn wrap(
+    cx: &mut Cx<'_>,
+    text: &[u8],
+    width: &Value,
+    separator: &[u8],
+    long: bool,
+) -> Result<Value, Fault> {
+    let width = usize::try_from(width.as_signed().unwrap_or(0))
+        .unwrap_or(0)
+        .max(1);
     cx.meter.handle(text.len() * 2)?;
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -291,13 +322,16 @@ fn write(out: &mut Vec<u8>, kind: Word, word: &[u8], connector: char) {
         return;
     }
     for (_, c, _) in runes::runes(word) {
-        push(out, if is_connector(c) {
-            connector
-        } else if is_upper(c) {
-            to_lower(c)
-        } else {
-            c
-        });
+        push(
+            out,
+            if is_connector(c) {
+                connector
+            } else if is_upper(c) {
+                to_lower(c)
+            } else {
+                c
+            },
+        );
     }
 }
 
@@ -317,7 +351,8 @@ fn next_valid(text: &[u8], previous: char) -> (char, usize) {
 
 /// xstrings' idea of a letter: any but the Han characters it knows.
 fn is_alphabet(c: char) -> bool {
-    let han = matches!(c, '\u{3400}'..='\u{4D85}' | '\u{4E00}'..='\u{9FCC}' | '\u{20000}'..='\u{2B81D}');
+    let han =
+        matches!(c, '\u{3400}'..='\u{4D85}' | '\u{4E00}'..='\u{9FCC}' | '\u{20000}'..='\u{2B81D}');
     is_letter(c) && !han
 }
 

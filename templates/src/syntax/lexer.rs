@@ -83,7 +83,11 @@ impl<'a> Lexer<'a> {
             inside: false,
             parens: 0,
             problem: String::new(),
-            token: Token { kind: Kind::Eof, start: 0, end: 0 },
+            token: Token {
+                kind: Kind::Eof,
+                start: 0,
+                end: 0,
+            },
         }
     }
 
@@ -99,11 +103,22 @@ impl<'a> Lexer<'a> {
 
     /// The next token; [`Kind::Eof`] for ever at the end.
     pub(crate) fn token(&mut self) -> Token {
-        self.token = Token { kind: Kind::Eof, start: self.pos, end: self.pos };
+        self.token = Token {
+            kind: Kind::Eof,
+            start: self.pos,
+            end: self.pos,
+        };
         if !self.problem.is_empty() {
-            return Token { kind: Kind::Error, ..self.token };
+            return Token {
+                kind: Kind::Error,
+                ..self.token
+            };
         }
-        let mut state = if self.inside { State::Inside } else { State::Text };
+        let mut state = if self.inside {
+            State::Inside
+        } else {
+            State::Text
+        };
         loop {
             state = match state {
                 State::Text => self.lex_text(),
@@ -132,21 +147,33 @@ impl<'a> Lexer<'a> {
     }
 
     fn emit(&mut self, kind: Kind) -> State {
-        self.token = Token { kind, start: self.start, end: self.pos };
+        self.token = Token {
+            kind,
+            start: self.start,
+            end: self.pos,
+        };
         self.start = self.pos;
         State::Done
     }
 
     fn fail(&mut self, problem: impl Into<String>) -> State {
         self.problem = problem.into();
-        self.token = Token { kind: Kind::Error, start: self.start, end: self.pos };
+        self.token = Token {
+            kind: Kind::Error,
+            start: self.start,
+            end: self.pos,
+        };
         State::Done
     }
 
     fn lex_text(&mut self) -> State {
         let Some(found) = find(self.rest(), LEFT) else {
             self.pos = self.input.len();
-            return self.emit(if self.pos > self.start { Kind::Text } else { Kind::Eof });
+            return self.emit(if self.pos > self.start {
+                Kind::Text
+            } else {
+                Kind::Eof
+            });
         };
         if found == 0 {
             return State::LeftDelim;
@@ -162,13 +189,21 @@ impl<'a> Lexer<'a> {
         self.emit(Kind::Text);
         self.pos += trimmed;
         self.start = self.pos;
-        if self.token.end > self.token.start { State::Done } else { State::LeftDelim }
+        if self.token.end > self.token.start {
+            State::Done
+        } else {
+            State::LeftDelim
+        }
     }
 
     fn lex_left_delim(&mut self) -> State {
         self.pos += LEFT.len();
         let marker = if left_marker(self.rest()) { MARKER } else { 0 };
-        if self.rest().get(marker..).is_some_and(|r| r.starts_with(b"/*")) {
+        if self
+            .rest()
+            .get(marker..)
+            .is_some_and(|r| r.starts_with(b"/*"))
+        {
             self.pos += marker;
             self.start = self.pos;
             return State::Comment;
@@ -183,7 +218,9 @@ impl<'a> Lexer<'a> {
 
     fn lex_comment(&mut self) -> State {
         self.pos += 2;
-        let Some(end) = find(self.rest(), b"*/") else { return self.fail("unclosed comment") };
+        let Some(end) = find(self.rest(), b"*/") else {
+            return self.fail("unclosed comment");
+        };
         self.pos += end + 2;
         let Some(trim) = self.at_right_delim() else {
             return self.fail("comment ends before closing delimiter");
@@ -233,7 +270,9 @@ impl<'a> Lexer<'a> {
             }
             return self.fail("unclosed left paren");
         }
-        let Some(c) = self.next() else { return self.fail("unclosed action") };
+        let Some(c) = self.next() else {
+            return self.fail("unclosed action");
+        };
         match c {
             ' ' | '\t' | '\r' | '\n' => {
                 self.pos -= 1;
@@ -281,7 +320,10 @@ impl<'a> Lexer<'a> {
                 self.lex_identifier()
             }
             c if c.is_ascii() && is_print(c) => self.emit(Kind::Char),
-            c => self.fail(format!("unrecognized character in action: U+{:04X}", u32::from(c))),
+            c => self.fail(format!(
+                "unrecognized character in action: U+{:04X}",
+                u32::from(c)
+            )),
         }
     }
 
@@ -325,7 +367,11 @@ impl<'a> Lexer<'a> {
 
     fn lex_field_or_variable(&mut self, kind: Kind) -> State {
         if self.at_terminator() {
-            return self.emit(if kind == Kind::Variable { kind } else { Kind::Dot });
+            return self.emit(if kind == Kind::Variable {
+                kind
+            } else {
+                Kind::Dot
+            });
         }
         self.skip_word();
         if !self.at_terminator() {
@@ -453,5 +499,7 @@ pub(crate) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
 
 /// Where `needle` last begins in `text`.
 pub(crate) fn rfind(text: &[u8], needle: &[u8]) -> Option<usize> {
-    (0..=text.len().checked_sub(needle.len())?).rev().find(|&at| text[at..].starts_with(needle))
+    (0..=text.len().checked_sub(needle.len())?)
+        .rev()
+        .find(|&at| text[at..].starts_with(needle))
 }

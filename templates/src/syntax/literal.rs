@@ -18,7 +18,10 @@ pub(crate) struct Number {
 impl Number {
     /// Reads the text of a number, or says what is wrong with it.
     pub(crate) fn parse(text: &[u8]) -> Result<Self, &'static str> {
-        let mut number = Self { looks_float: looks_float(text), ..Self::default() };
+        let mut number = Self {
+            looks_float: looks_float(text),
+            ..Self::default()
+        };
         if let Some(imaginary) = text.strip_suffix(b"i")
             && let Some(value) = parse_float(imaginary)
         {
@@ -49,7 +52,10 @@ impl Number {
 
     /// Reads `1+2i`.
     pub(crate) fn parse_complex(text: &[u8]) -> Result<Self, &'static str> {
-        let number = Self { looks_float: looks_float(text), ..Self::default() };
+        let number = Self {
+            looks_float: looks_float(text),
+            ..Self::default()
+        };
         let wrong = "illegal number syntax";
         let body = text.strip_suffix(b"i").ok_or(wrong)?;
         // The sign that splits it is the last one not after an exponent letter.
@@ -64,8 +70,8 @@ impl Number {
 
     /// Reads a character constant with its quotes.
     pub(crate) fn parse_char(text: &[u8]) -> Result<Self, &'static str> {
-        let (value, _, tail) = unquote_char(text.get(1..).unwrap_or_default(), b'\'')
-            .ok_or("invalid syntax")?;
+        let (value, _, tail) =
+            unquote_char(text.get(1..).unwrap_or_default(), b'\'').ok_or("invalid syntax")?;
         if tail != b"'" {
             return Err("malformed character constant");
         }
@@ -100,11 +106,13 @@ fn looks_float(text: &[u8]) -> bool {
 
 /// Go's conversion on amd64: what doesn't fit is the smallest integer.
 pub(crate) fn float_to_int(value: f64) -> Option<i64> {
-    Some(if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
-        value as i64
-    } else {
-        i64::MIN
-    })
+    Some(
+        if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
+            value as i64
+        } else {
+            i64::MIN
+        },
+    )
 }
 
 fn float_to_uint(value: f64) -> Option<u64> {

@@ -32,7 +32,11 @@ pub(crate) fn parse(
         text: text.as_bytes(),
         lexer: Lexer::new(text.as_bytes()),
         function,
-        ahead: [Token { kind: Kind::Eof, start: 0, end: 0 }; 3],
+        ahead: [Token {
+            kind: Kind::Eof,
+            start: 0,
+            end: 0,
+        }; 3],
         peeked: 0,
         tree: Tree::new(),
         names: HashMap::new(),
@@ -112,11 +116,19 @@ impl<'a> Parser<'a> {
     }
 
     fn fail<T>(&self, at: Token, what: impl Into<String>) -> Parsed<T> {
-        Err(Problem { pos: at.start, kind: ErrorKind::Syntax, what: what.into() })
+        Err(Problem {
+            pos: at.start,
+            kind: ErrorKind::Syntax,
+            what: what.into(),
+        })
     }
 
     fn too_deep<T>(&self, at: Token, what: &str) -> Parsed<T> {
-        Err(Problem { pos: at.start, kind: ErrorKind::Limit, what: what.into() })
+        Err(Problem {
+            pos: at.start,
+            kind: ErrorKind::Limit,
+            what: what.into(),
+        })
     }
 
     fn unexpected<T>(&self, token: Token, context: &str) -> Parsed<T> {
@@ -134,7 +146,11 @@ impl<'a> Parser<'a> {
 
     fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token> {
         let token = self.next_word();
-        if token.kind == kind { Ok(token) } else { self.unexpected(token, context) }
+        if token.kind == kind {
+            Ok(token)
+        } else {
+            self.unexpected(token, context)
+        }
     }
 
     fn symbol(&mut self, name: &'a [u8]) -> Symbol {
@@ -223,7 +239,10 @@ impl<'a> Parser<'a> {
         let ranges = std::mem::take(&mut self.ranges);
         let (root, end) = self.block_list()?;
         if !matches!(end, End::End) {
-            return self.fail(self.ahead[0], format!("unexpected {{{{else}}}} in {context}"));
+            return self.fail(
+                self.ahead[0],
+                format!("unexpected {{{{else}}}} in {context}"),
+            );
         }
         self.variables = variables;
         self.scope = scope;
@@ -270,9 +289,9 @@ impl<'a> Parser<'a> {
     fn statement(&mut self) -> Parsed<Result<u32, End>> {
         let token = self.next_word();
         match token.kind {
-            Kind::Text => {
-                Ok(Ok(self.add(Statement::Text(token.start as u32..token.end as u32))))
-            }
+            Kind::Text => Ok(Ok(
+                self.add(Statement::Text(token.start as u32..token.end as u32))
+            )),
             Kind::LeftDelim => self.action(),
             _ => self.unexpected(token, "input"),
         }
@@ -291,12 +310,20 @@ impl<'a> Parser<'a> {
                 self.call_template(at, &name, Some(pipe))
             }
             Kind::Break | Kind::Continue => {
-                let word = if token.kind == Kind::Break { "{{break}}" } else { "{{continue}}" };
+                let word = if token.kind == Kind::Break {
+                    "{{break}}"
+                } else {
+                    "{{continue}}"
+                };
                 self.expect(Kind::RightDelim, word)?;
                 if self.ranges == 0 {
                     return self.fail(token, format!("{word} outside {{{{range}}}}"));
                 }
-                if token.kind == Kind::Break { Statement::Break } else { Statement::Continue }
+                if token.kind == Kind::Break {
+                    Statement::Break
+                } else {
+                    Statement::Continue
+                }
             }
             Kind::Else => {
                 if !matches!(self.peek_word().kind, Kind::If | Kind::With) {
@@ -322,7 +349,9 @@ impl<'a> Parser<'a> {
             }
             _ => {
                 self.backup();
-                Statement::Action { pipe: self.pipeline("command", Kind::RightDelim)? }
+                Statement::Action {
+                    pipe: self.pipeline("command", Kind::RightDelim)?,
+                }
             }
         };
         Ok(Ok(self.add(statement)))
@@ -330,7 +359,11 @@ impl<'a> Parser<'a> {
 
     fn call_template(&mut self, at: Token, name: &[u8], pipe: Option<u32>) -> Statement {
         self.tree.strings.push(Str::from(name));
-        Statement::Template { pos: at.start as u32, name: self.tree.strings.len() as u32 - 1, pipe }
+        Statement::Template {
+            pos: at.start as u32,
+            name: self.tree.strings.len() as u32 - 1,
+            pipe,
+        }
     }
 
     fn control(&mut self, kind: Kind) -> Parsed<Statement> {
@@ -374,9 +407,21 @@ impl<'a> Parser<'a> {
             }
         }
         Ok(match kind {
-            Kind::If => Statement::If { pipe, then: body, otherwise },
-            Kind::With => Statement::With { pipe, then: body, otherwise },
-            _ => Statement::Range { pipe, body, otherwise },
+            Kind::If => Statement::If {
+                pipe,
+                then: body,
+                otherwise,
+            },
+            Kind::With => Statement::With {
+                pipe,
+                then: body,
+                otherwise,
+            },
+            _ => Statement::Range {
+                pipe,
+                body,
+                otherwise,
+            },
         })
     }
 
@@ -417,16 +462,28 @@ impl<'a> Parser<'a> {
             let first = self.tree.arguments[command.arguments.start as usize];
             if matches!(
                 self.tree.expressions[first as usize].kind,
-                Operand::Bool(_) | Operand::Dot | Operand::Nil | Operand::Number(_) | Operand::Str(_)
+                Operand::Bool(_)
+                    | Operand::Dot
+                    | Operand::Nil
+                    | Operand::Number(_)
+                    | Operand::Str(_)
             ) {
                 let stage = stage + 1;
-                return self.fail(start, format!("non executable command in pipeline stage {stage}"));
+                return self.fail(
+                    start,
+                    format!("non executable command in pipeline stage {stage}"),
+                );
             }
         }
         let first = self.tree.commands.len() as u32;
         self.tree.commands.append(&mut commands);
         let commands = first..self.tree.commands.len() as u32;
-        self.tree.pipes.push(Pipe { pos: start.start as u32, assign, declared, commands });
+        self.tree.pipes.push(Pipe {
+            pos: start.start as u32,
+            assign,
+            declared,
+            commands,
+        });
         Ok(self.tree.pipes.len() as u32 - 1)
     }
 
@@ -495,11 +552,15 @@ impl<'a> Parser<'a> {
         }
         let first = self.tree.arguments.len() as u32;
         self.tree.arguments.append(&mut arguments);
-        Ok(Command { arguments: first..self.tree.arguments.len() as u32 })
+        Ok(Command {
+            arguments: first..self.tree.arguments.len() as u32,
+        })
     }
 
     fn operand(&mut self) -> Parsed<Option<u32>> {
-        let Some(Expression { pos, kind }) = self.term()? else { return Ok(None) };
+        let Some(Expression { pos, kind }) = self.term()? else {
+            return Ok(None);
+        };
         let mut pos = pos;
         let mut kind = kind;
         let next = self.peek();
@@ -591,13 +652,15 @@ impl<'a> Parser<'a> {
                     return self.fail(token, "max expression depth exceeded");
                 }
                 self.parens += 1;
-                let pipe = stack::grow(|| {
-                    self.pipeline("parenthesized pipeline", Kind::RightParen)
-                })?;
+                let pipe =
+                    stack::grow(|| self.pipeline("parenthesized pipeline", Kind::RightParen))?;
                 self.parens -= 1;
                 // The node's place is that of its first word, as in Go.
                 let pos = self.tree.pipes[pipe as usize].pos;
-                return Ok(Some(Expression { pos, kind: Operand::Pipe(pipe) }));
+                return Ok(Some(Expression {
+                    pos,
+                    kind: Operand::Pipe(pipe),
+                }));
             }
             Kind::String | Kind::RawString => match unquote(word) {
                 Some(value) => {
@@ -611,6 +674,9 @@ impl<'a> Parser<'a> {
                 return Ok(None);
             }
         };
-        Ok(Some(Expression { pos: token.start as u32, kind }))
+        Ok(Some(Expression {
+            pos: token.start as u32,
+            kind,
+        }))
     }
 }

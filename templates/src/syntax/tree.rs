@@ -32,11 +32,29 @@ pub(crate) type Symbol = u32;
 #[derive(Clone, Debug)]
 pub(crate) enum Statement {
     Text(Range<u32>),
-    Action { pipe: u32 },
-    If { pipe: u32, then: u32, otherwise: Option<u32> },
-    With { pipe: u32, then: u32, otherwise: Option<u32> },
-    Range { pipe: u32, body: u32, otherwise: Option<u32> },
-    Template { pos: u32, name: u32, pipe: Option<u32> },
+    Action {
+        pipe: u32,
+    },
+    If {
+        pipe: u32,
+        then: u32,
+        otherwise: Option<u32>,
+    },
+    With {
+        pipe: u32,
+        then: u32,
+        otherwise: Option<u32>,
+    },
+    Range {
+        pipe: u32,
+        body: u32,
+        otherwise: Option<u32>,
+    },
+    Template {
+        pos: u32,
+        name: u32,
+        pipe: Option<u32>,
+    },
     Break,
     Continue,
 }
@@ -100,12 +118,14 @@ impl Tree {
 
     /// Whether a list holds nothing but space.
     pub(crate) fn is_empty(&self, list: u32, text: &[u8]) -> bool {
-        self.lists[list as usize].iter().all(|&id| match &self.statements[id as usize] {
-            Statement::Text(range) => {
-                let bytes = &text[range.start as usize..range.end as usize];
-                crate::go::runes::trim_space(bytes).is_empty()
-            }
-            _ => false,
-        })
+        self.lists[list as usize]
+            .iter()
+            .all(|&id| match &self.statements[id as usize] {
+                Statement::Text(range) => {
+                    let bytes = &text[range.start as usize..range.end as usize];
+                    crate::go::runes::trim_space(bytes).is_empty()
+                }
+                _ => false,
+            })
     }
 }

@@ -66,7 +66,10 @@ pub(crate) fn parse(text: &[u8]) -> Option<i64> {
         if len == 0 && after == 0 {
             return None;
         }
-        let end = rest.iter().position(|b| *b == b'.' || b.is_ascii_digit()).unwrap_or(rest.len());
+        let end = rest
+            .iter()
+            .position(|b| *b == b'.' || b.is_ascii_digit())
+            .unwrap_or(rest.len());
         let unit: u64 = match &rest[..end] {
             b"ns" => 1,
             b"us" | [0xC2, 0xB5, b's'] | [0xCE, 0xBC, b's'] => 1_000,
@@ -101,7 +104,9 @@ fn digits(text: &[u8]) -> usize {
 
 fn leading(text: &[u8]) -> Option<u64> {
     text.iter().try_fold(0u64, |n, b| {
-        (n <= (1 << 63) / 10).then(|| n * 10 + u64::from(b - b'0')).filter(|n| *n <= 1 << 63)
+        (n <= (1 << 63) / 10)
+            .then(|| n * 10 + u64::from(b - b'0'))
+            .filter(|n| *n <= 1 << 63)
     })
 }
 

@@ -7,12 +7,18 @@ pub(super) fn format(time: &Time, mut layout: &[u8]) -> Vec<u8> {
     let clock = time.clock();
     let month = MONTHS[(clock.month - 1).clamp(0, 11) as usize];
     let weekday = DAYS[clock.weekday.clamp(0, 6) as usize];
-    let hour12 = if clock.hour % 12 == 0 { 12 } else { clock.hour % 12 };
+    let hour12 = if clock.hour % 12 == 0 {
+        12
+    } else {
+        clock.hour % 12
+    };
     let mut out = Vec::with_capacity(layout.len() + 16);
     loop {
         let (prefix, element, rest) = next(layout);
         out.extend_from_slice(prefix);
-        let Some((element, _)) = element else { return out };
+        let Some((element, _)) = element else {
+            return out;
+        };
         layout = rest;
         match element {
             Element::LongMonth => out.extend_from_slice(month.as_bytes()),
@@ -24,7 +30,9 @@ pub(super) fn format(time: &Time, mut layout: &[u8]) -> Vec<u8> {
             Element::Day => number(&mut out, clock.day, 0),
             Element::UnderDay => out.extend_from_slice(std::format!("{:2}", clock.day).as_bytes()),
             Element::ZeroDay => number(&mut out, clock.day, 2),
-            Element::UnderYearDay => out.extend_from_slice(std::format!("{:3}", clock.year_day).as_bytes()),
+            Element::UnderYearDay => {
+                out.extend_from_slice(std::format!("{:3}", clock.year_day).as_bytes())
+            }
             Element::ZeroYearDay => number(&mut out, clock.year_day, 3),
             Element::Hour => number(&mut out, clock.hour, 2),
             Element::Hour12 => number(&mut out, hour12, 0),
@@ -37,11 +45,17 @@ pub(super) fn format(time: &Time, mut layout: &[u8]) -> Vec<u8> {
             Element::Year => number(&mut out, clock.year.abs() % 100, 2),
             Element::UpperPm => out.extend_from_slice(if clock.hour >= 12 { b"PM" } else { b"AM" }),
             Element::LowerPm => out.extend_from_slice(if clock.hour >= 12 { b"pm" } else { b"am" }),
-            Element::ZoneName if !clock.zone.is_empty() => out.extend_from_slice(clock.zone.as_bytes()),
+            Element::ZoneName if !clock.zone.is_empty() => {
+                out.extend_from_slice(clock.zone.as_bytes())
+            }
             Element::ZoneName => offset(&mut out, clock.offset, false, 2),
             Element::Offset(form) if form.zulu && clock.offset == 0 => out.push(b'Z'),
             Element::Offset(form) => offset(&mut out, clock.offset, form.colons, form.parts),
-            Element::Fraction { digits, separator, trim } => fraction(&mut out, time.nanos, digits, separator, trim),
+            Element::Fraction {
+                digits,
+                separator,
+                trim,
+            } => fraction(&mut out, time.nanos, digits, separator, trim),
         }
     }
 }

@@ -28,7 +28,11 @@ pub(super) enum Element {
     ZoneName,
     Offset(Offset),
     /// Digits, the separator, and whether trailing zeros are dropped.
-    Fraction { digits: usize, separator: u8, trim: bool },
+    Fraction {
+        digits: usize,
+        separator: u8,
+        trim: bool,
+    },
 }
 
 /// The form of a numeric zone.
@@ -47,7 +51,11 @@ pub(super) fn next(layout: &[u8]) -> (&[u8], Option<(Element, usize)>, &[u8]) {
         let rest = &layout[i..];
         if let Some((element, skip, len)) = element(rest) {
             let text = &rest[skip..skip + len];
-            return (&layout[..i + skip], Some((element, text.len())), &rest[skip + len..]);
+            return (
+                &layout[..i + skip],
+                Some((element, text.len())),
+                &rest[skip + len..],
+            );
         }
     }
     (layout, None, &[])
@@ -93,10 +101,25 @@ fn element(rest: &[u8]) -> Option<(Element, usize, usize)> {
 
 fn offset(rest: &[u8], zulu: bool) -> Option<(Element, usize, usize)> {
     let body = &rest[1..];
-    let forms: [(&[u8], bool, u8); 5] =
-        [(b"070000", false, 3), (b"07:00:00", true, 3), (b"0700", false, 2), (b"07:00", true, 2), (b"07", false, 1)];
-    let (text, colons, parts) = forms.into_iter().find(|(text, ..)| body.starts_with(text))?;
-    Some((Element::Offset(Offset { zulu, colons, parts }), 0, text.len() + 1))
+    let forms: [(&[u8], bool, u8); 5] = [
+        (b"070000", false, 3),
+        (b"07:00:00", true, 3),
+        (b"0700", false, 2),
+        (b"07:00", true, 2),
+        (b"07", false, 1),
+    ];
+    let (text, colons, parts) = forms
+        .into_iter()
+        .find(|(text, ..)| body.starts_with(text))?;
+    Some((
+        Element::Offset(Offset {
+            zulu,
+            colons,
+            parts,
+        }),
+        0,
+        text.len() + 1,
+    ))
 }
 
 fn fraction(rest: &[u8]) -> Option<(Element, usize, usize)> {
@@ -108,7 +131,15 @@ fn fraction(rest: &[u8]) -> Option<(Element, usize, usize)> {
     if rest.get(1 + digits).is_some_and(u8::is_ascii_digit) {
         return None;
     }
-    Some((Element::Fraction { digits, separator: rest[0], trim: digit == b'9' }, 0, 1 + digits))
+    Some((
+        Element::Fraction {
+            digits,
+            separator: rest[0],
+            trim: digit == b'9',
+        },
+        0,
+        1 + digits,
+    ))
 }
 
 fn lower(rest: &[u8], at: usize) -> bool {

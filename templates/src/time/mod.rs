@@ -17,11 +17,28 @@ const SECOND: i64 = 1_000_000_000;
 const ZERO: i64 = -62_135_596_800;
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
-const DAYS: [&str; 7] =
-    ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+const DAYS: [&str; 7] = [
+    "Sunday",
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+];
 
 /// `time.Time`: seconds since 1970, nanoseconds, and the zone it is shown in.
 #[derive(Clone)]
@@ -52,11 +69,19 @@ pub(crate) struct Clock {
 impl Time {
     /// The zero time.
     pub(crate) fn zero() -> Self {
-        Self { seconds: ZERO, nanos: 0, zone: Zone::Utc }
+        Self {
+            seconds: ZERO,
+            nanos: 0,
+            zone: Zone::Utc,
+        }
     }
 
     pub(crate) fn unix(seconds: i64) -> Self {
-        Self { seconds, nanos: 0, zone: Zone::Local }
+        Self {
+            seconds,
+            nanos: 0,
+            zone: Zone::Local,
+        }
     }
 
     pub(crate) fn system(now: SystemTime) -> Self {
@@ -64,16 +89,25 @@ impl Time {
             Ok(after) => (after.as_secs() as i64, i64::from(after.subsec_nanos())),
             Err(before) => {
                 let total = -(before.duration().as_nanos() as i128);
-                (total.div_euclid(SECOND as i128) as i64, total.rem_euclid(SECOND as i128) as i64)
+                (
+                    total.div_euclid(SECOND as i128) as i64,
+                    total.rem_euclid(SECOND as i128) as i64,
+                )
             }
         };
-        Self { seconds, nanos, zone: Zone::Local }
+        Self {
+            seconds,
+            nanos,
+            zone: Zone::Local,
+        }
     }
 
     /// `time.Date`, with values out of range carried over, in a zone that is always UTC or local.
     pub(crate) fn date(year: i64, month: i64, day: i64, clock: [i64; 4], zone: Zone) -> Self {
         let months = year.wrapping_mul(12).wrapping_add(month - 1);
-        let days = days_from_civil(months.div_euclid(12), months.rem_euclid(12) + 1, 1) + i128::from(day) - 1;
+        let days = days_from_civil(months.div_euclid(12), months.rem_euclid(12) + 1, 1)
+            + i128::from(day)
+            - 1;
         let [hour, minute, second, nanos] = clock;
         let carried = nanos.div_euclid(SECOND);
         let seconds = days * 86400
@@ -81,11 +115,18 @@ impl Time {
             + i128::from(minute) * 60
             + i128::from(second)
             + i128::from(carried);
-        Self { seconds: seconds as i64, nanos: nanos.rem_euclid(SECOND), zone }
+        Self {
+            seconds: seconds as i64,
+            nanos: nanos.rem_euclid(SECOND),
+            zone,
+        }
     }
 
     pub(crate) fn with_zone(&self, zone: Zone) -> Self {
-        Self { zone, ..self.clone() }
+        Self {
+            zone,
+            ..self.clone()
+        }
     }
 
     /// Equal in every field, the same zone by value.
@@ -109,7 +150,10 @@ impl Time {
     pub(crate) fn add(&self, nanos: i64) -> Self {
         let total = self.nanos + nanos % SECOND;
         Self {
-            seconds: self.seconds.wrapping_add(nanos / SECOND).wrapping_add(total.div_euclid(SECOND)),
+            seconds: self
+                .seconds
+                .wrapping_add(nanos / SECOND)
+                .wrapping_add(total.div_euclid(SECOND)),
             nanos: total.rem_euclid(SECOND),
             zone: self.zone.clone(),
         }
@@ -124,12 +168,17 @@ impl Time {
 
     /// What `unit` leaves over, counted from the zero time.
     fn remainder(&self, unit: i64) -> i64 {
-        let nanos = (i128::from(self.seconds) - i128::from(ZERO)) * i128::from(SECOND) + i128::from(self.nanos);
+        let nanos = (i128::from(self.seconds) - i128::from(ZERO)) * i128::from(SECOND)
+            + i128::from(self.nanos);
         nanos.rem_euclid(i128::from(unit)) as i64
     }
 
     pub(crate) fn truncate(&self, unit: i64) -> Self {
-        if unit <= 0 { self.clone() } else { self.add(-self.remainder(unit)) }
+        if unit <= 0 {
+            self.clone()
+        } else {
+            self.add(-self.remainder(unit))
+        }
     }
 
     pub(crate) fn round(&self, unit: i64) -> Self {
@@ -158,7 +207,10 @@ impl Time {
         if other != offset {
             offset = other;
         }
-        Self { seconds: utc.wrapping_sub(offset), ..local }
+        Self {
+            seconds: utc.wrapping_sub(offset),
+            ..local
+        }
     }
 
     /// The date and time of day where this is shown.
@@ -212,7 +264,8 @@ impl Time {
     pub(crate) fn rfc3339(&self) -> Option<Vec<u8>> {
         let clock = self.clock();
         let hours = clock.offset.abs() / 3600;
-        ((0..=9999).contains(&clock.year) && hours < 24).then(|| self.format(RFC3339_NANO.as_bytes()))
+        ((0..=9999).contains(&clock.year) && hours < 24)
+            .then(|| self.format(RFC3339_NANO.as_bytes()))
     }
 }
 
@@ -221,7 +274,8 @@ pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i128 {
     let year = i128::from(year) - i128::from(month <= 2);
     let era = year.div_euclid(400);
     let of_era = year.rem_euclid(400);
-    let of_year = (153 * (i128::from(month) + if month > 2 { -3 } else { 9 }) + 2) / 5 + i128::from(day) - 1;
+    let of_year =
+        (153 * (i128::from(month) + if month > 2 { -3 } else { 9 }) + 2) / 5 + i128::from(day) - 1;
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 

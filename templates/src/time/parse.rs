@@ -29,7 +29,11 @@ pub(crate) fn parse(mut layout: &[u8], mut value: &[u8]) -> Option<Time> {
         let (prefix, element, rest) = next(layout);
         value = skip(value, prefix)?;
         let Some((element, _)) = element else {
-            return if value.is_empty() { read.finish() } else { None };
+            return if value.is_empty() {
+                read.finish()
+            } else {
+                None
+            };
         };
         layout = rest;
         value = read.element(element, value, layout)?;
@@ -38,7 +42,12 @@ pub(crate) fn parse(mut layout: &[u8], mut value: &[u8]) -> Option<Time> {
 
 impl Read {
     /// Reads one element and gives what follows it.
-    fn element<'v>(&mut self, element: Element, value: &'v [u8], layout: &[u8]) -> Option<&'v [u8]> {
+    fn element<'v>(
+        &mut self,
+        element: Element,
+        value: &'v [u8],
+        layout: &[u8],
+    ) -> Option<&'v [u8]> {
         let mut rest = value;
         match element {
             Element::Year => {
@@ -76,7 +85,11 @@ impl Read {
                         rest = rest.strip_prefix(b" ").unwrap_or(rest);
                     }
                 }
-                let len = rest.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
+                let len = rest
+                    .iter()
+                    .take(3)
+                    .take_while(|b| b.is_ascii_digit())
+                    .count();
                 if len == 0 || fixed && len != 3 {
                     return None;
                 }
@@ -85,13 +98,16 @@ impl Read {
             }
             Element::Hour => self.hour = Some(number(&mut rest, false)?).filter(|h| *h < 24)?,
             Element::Hour12 | Element::ZeroHour12 => {
-                self.hour = Some(number(&mut rest, element == Element::ZeroHour12)?).filter(|h| *h <= 12)?;
+                self.hour = Some(number(&mut rest, element == Element::ZeroHour12)?)
+                    .filter(|h| *h <= 12)?;
             }
             Element::Minute | Element::ZeroMinute => {
-                self.minute = Some(number(&mut rest, element == Element::ZeroMinute)?).filter(|m| *m < 60)?;
+                self.minute =
+                    Some(number(&mut rest, element == Element::ZeroMinute)?).filter(|m| *m < 60)?;
             }
             Element::Second | Element::ZeroSecond => {
-                self.second = Some(number(&mut rest, element == Element::ZeroSecond)?).filter(|s| *s < 60)?;
+                self.second =
+                    Some(number(&mut rest, element == Element::ZeroSecond)?).filter(|s| *s < 60)?;
                 // A fraction may follow though the layout has none.
                 if matches!(rest, [b'.' | b',', digit, ..] if digit.is_ascii_digit())
                     && !matches!(next(layout).1, Some((Element::Fraction { .. }, _)))
@@ -102,8 +118,11 @@ impl Read {
                 }
             }
             Element::UpperPm | Element::LowerPm => {
-                let (am, pm): (&[u8], &[u8]) =
-                    if element == Element::UpperPm { (b"AM", b"PM") } else { (b"am", b"pm") };
+                let (am, pm): (&[u8], &[u8]) = if element == Element::UpperPm {
+                    (b"AM", b"PM")
+                } else {
+                    (b"am", b"pm")
+                };
                 let text = value.get(..2)?;
                 if text == pm {
                     self.afternoon = Some(true);
@@ -124,7 +143,11 @@ impl Read {
                 self.zone = value[..len].to_vec();
                 rest = &value[len..];
             }
-            Element::Fraction { digits, trim: false, .. } => {
+            Element::Fraction {
+                digits,
+                trim: false,
+                ..
+            } => {
                 let text = value.get(..=digits)?;
                 self.nanos = nanoseconds(text)?;
                 rest = &value[digits + 1..];
@@ -178,7 +201,8 @@ impl Read {
             _ => {}
         }
         let (month, day) = self.month_and_day()?;
-        let length = days_from_civil(self.year + month / 12, month % 12 + 1, 1) - days_from_civil(self.year, month, 1);
+        let length = days_from_civil(self.year + month / 12, month % 12 + 1, 1)
+            - days_from_civil(self.year, month, 1);
         if day < 1 || i128::from(day) > length {
             return None;
         }
@@ -194,7 +218,10 @@ impl Read {
             let local = offset == 0 && (self.zone.is_empty() || self.zone == b"UTC");
             if !local {
                 let name = String::from_utf8_lossy(&self.zone);
-                time.zone = Zone::Fixed { name: Rc::from(&*name), offset };
+                time.zone = Zone::Fixed {
+                    name: Rc::from(&*name),
+                    offset,
+                };
             }
             return Some(time);
         }
@@ -204,7 +231,10 @@ impl Read {
                 offset = crate::go::number::parse_int(digits, 10).unwrap_or(0) * 3600;
             }
             let name = String::from_utf8_lossy(&self.zone);
-            return Some(date(Zone::Fixed { name: Rc::from(&*name), offset }));
+            return Some(date(Zone::Fixed {
+                name: Rc::from(&*name),
+                offset,
+            }));
         }
         Some(date(Zone::Local))
     }
@@ -245,12 +275,18 @@ fn skip<'v>(mut value: &'v [u8], mut prefix: &[u8]) -> Option<&'v [u8]> {
 }
 
 fn digits(text: &[u8]) -> Option<i64> {
-    text.iter().try_fold(0, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')))
+    text.iter().try_fold(0, |n, b| {
+        b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0'))
+    })
 }
 
 /// One or two digits, or exactly two.
 fn number(rest: &mut &[u8], fixed: bool) -> Option<i64> {
-    let len = rest.iter().take(2).take_while(|b| b.is_ascii_digit()).count();
+    let len = rest
+        .iter()
+        .take(2)
+        .take_while(|b| b.is_ascii_digit())
+        .count();
     if len == 0 || fixed && len != 2 {
         return None;
     }
@@ -263,7 +299,8 @@ fn number(rest: &mut &[u8], fixed: bool) -> Option<i64> {
 fn name(names: &[&str], letters: usize, rest: &mut &[u8]) -> Option<i64> {
     let index = names.iter().position(|name| {
         let name = &name.as_bytes()[..name.len().min(letters)];
-        rest.get(..name.len()).is_some_and(|text| text.eq_ignore_ascii_case(name))
+        rest.get(..name.len())
+            .is_some_and(|text| text.eq_ignore_ascii_case(name))
     })?;
     *rest = &rest[names[index].len().min(letters)..];
     Some(index as i64)
@@ -293,7 +330,12 @@ fn zone_name(value: &[u8]) -> Option<usize> {
     if matches!(value[0], b'+' | b'-') {
         return Some(signed_offset(value)).filter(|&len| len > 0);
     }
-    match value.iter().take(6).take_while(|b| b.is_ascii_uppercase()).count() {
+    match value
+        .iter()
+        .take(6)
+        .take_while(|b| b.is_ascii_uppercase())
+        .count()
+    {
         5 if value[4] == b'T' => Some(5),
         4 if value[3] == b'T' || value.starts_with(b"WITA") => Some(4),
         3 => Some(3),
@@ -303,8 +345,14 @@ fn zone_name(value: &[u8]) -> Option<usize> {
 
 /// The length of a sign and an hour up to 23; 0 where there is none.
 fn signed_offset(value: &[u8]) -> usize {
-    let Some(b'+' | b'-') = value.first() else { return 0 };
+    let Some(b'+' | b'-') = value.first() else {
+        return 0;
+    };
     let len = value[1..].iter().take_while(|b| b.is_ascii_digit()).count();
     let hours = crate::go::number::parse_uint(&value[1..=len], 10);
-    if hours.is_ok_and(|h| h <= 23) { len + 1 } else { 0 }
+    if hours.is_ok_and(|h| h <= 23) {
+        len + 1
+    } else {
+        0
+    }
 }

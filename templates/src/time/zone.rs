@@ -11,7 +11,10 @@ pub(crate) enum Zone {
     Utc,
     /// Go's `time.Local` where TZ is UTC: another pointer, the same time.
     Local,
-    Fixed { name: Rc<str>, offset: i64 },
+    Fixed {
+        name: Rc<str>,
+        offset: i64,
+    },
     Named(Rc<Named>),
 }
 
@@ -43,7 +46,10 @@ impl Zone {
             return None;
         }
         let zone = TimeZone::tzif(canonical, data).ok()?;
-        Some(Self::Named(Rc::new(Named { name: canonical, zone })))
+        Some(Self::Named(Rc::new(Named {
+            name: canonical,
+            zone,
+        })))
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -56,10 +62,16 @@ impl Zone {
 
     pub(crate) fn at(&self, seconds: i64) -> Here {
         match self {
-            Self::Utc | Self::Local => Here { name: "UTC".into(), offset: 0, daylight: false },
-            Self::Fixed { name, offset } => {
-                Here { name: name.to_string(), offset: *offset, daylight: false }
-            }
+            Self::Utc | Self::Local => Here {
+                name: "UTC".into(),
+                offset: 0,
+                daylight: false,
+            },
+            Self::Fixed { name, offset } => Here {
+                name: name.to_string(),
+                offset: *offset,
+                daylight: false,
+            },
             Self::Named(named) => {
                 let (min, max) = (Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
                 let at = Timestamp::from_second(seconds.clamp(min, max)).unwrap_or_default();
@@ -79,7 +91,12 @@ impl Zone {
             (Self::Utc, Self::Utc) | (Self::Local, Self::Local) => true,
             (Self::Named(a), Self::Named(b)) => Rc::ptr_eq(a, b),
             (Self::Fixed { name: a, offset: x }, Self::Fixed { name: b, offset: y }) => {
-                Rc::ptr_eq(a, b) || a.is_empty() && b.is_empty() && x == y && x % 3600 == 0 && (-12..=14).contains(&(x / 3600))
+                Rc::ptr_eq(a, b)
+                    || a.is_empty()
+                        && b.is_empty()
+                        && x == y
+                        && x % 3600 == 0
+                        && (-12..=14).contains(&(x / 3600))
             }
             _ => false,
         }
@@ -90,7 +107,9 @@ impl PartialEq for Zone {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Utc, Self::Utc) | (Self::Local, Self::Local) => true,
-            (Self::Fixed { name: a, offset: x }, Self::Fixed { name: b, offset: y }) => a == b && x == y,
+            (Self::Fixed { name: a, offset: x }, Self::Fixed { name: b, offset: y }) => {
+                a == b && x == y
+            }
             (Self::Named(a), Self::Named(b)) => a.name == b.name,
             _ => false,
         }

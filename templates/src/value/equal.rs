@@ -8,7 +8,11 @@ use crate::stack;
 
 /// Whether two values are equal in type and all they contain.
 pub(crate) fn deep_equal(meter: &mut Meter, a: &Value, b: &Value) -> Result<bool, Fault> {
-    Walk { seen: HashSet::new(), depth: 0 }.equal(meter, a, b)
+    Walk {
+        seen: HashSet::new(),
+        depth: 0,
+    }
+    .equal(meter, a, b)
 }
 
 struct Walk {
@@ -64,7 +68,9 @@ impl Walk {
         }
         meter.enter(&mut self.depth)?;
         for (key, x) in a.entries() {
-            let Some(y) = b.get(&key) else { return Ok(false) };
+            let Some(y) = b.get(&key) else {
+                return Ok(false);
+            };
             if !stack::grow(|| self.equal(meter, &x, &y))? {
                 return Ok(false);
             }

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::{Type, Value, dismantle};
+use super::{Value, dismantle};
 use crate::meter;
 
 /// The type of a slice's elements.
@@ -18,16 +18,6 @@ pub(crate) enum Elem {
 }
 
 impl Elem {
-    pub(crate) fn ty(self) -> Type {
-        match self {
-            Self::Any => Type::Any,
-            Self::Str => Type::Str,
-            Self::Int => Type::Int,
-            Self::List => Type::List(Self::Any),
-            Self::Byte => Type::Uint8,
-        }
-    }
-
     /// Bytes of one element in Go's memory, which decides how slices grow.
     fn size(self) -> usize {
         match self {
@@ -89,11 +79,21 @@ impl List {
     pub(crate) fn with_capacity(elem: Elem, items: Vec<Value>, capacity: usize) -> Self {
         meter::hold(items.capacity() * PER_ITEM + PER_ITEM);
         let len = items.len() as u32;
-        Self { elem, array: Some(Rc::new(Array { items, capacity })), start: 0, len }
+        Self {
+            elem,
+            array: Some(Rc::new(Array { items, capacity })),
+            start: 0,
+            len,
+        }
     }
 
     pub(crate) fn nil(elem: Elem) -> Self {
-        Self { elem, array: None, start: 0, len: 0 }
+        Self {
+            elem,
+            array: None,
+            start: 0,
+            len: 0,
+        }
     }
 
     pub(crate) fn elem(&self) -> Elem {
@@ -112,14 +112,19 @@ impl List {
         match &self.array {
             Some(array) => {
                 let start = self.start as usize;
-                array.items.get(start..start + self.len()).unwrap_or_default()
+                array
+                    .items
+                    .get(start..start + self.len())
+                    .unwrap_or_default()
             }
             None => &[],
         }
     }
 
     pub(crate) fn capacity(&self) -> usize {
-        self.array.as_ref().map_or(0, |a| a.capacity - self.start as usize)
+        self.array
+            .as_ref()
+            .map_or(0, |a| a.capacity - self.start as usize)
     }
 
     /// `list[from:to]`, which may reach beyond the length into the capacity; `None` out of bounds.
@@ -129,7 +134,10 @@ impl List {
             return None;
         }
         let array = self.array.as_ref()?;
-        let (first, last) = (self.start as usize + from as usize, self.start as usize + to as usize);
+        let (first, last) = (
+            self.start as usize + from as usize,
+            self.start as usize + to as usize,
+        );
         if last > array.items.len() {
             // Beyond what was appended the array holds zero values.
             let mut items = array.items.clone();
@@ -138,11 +146,17 @@ impl List {
             (wider.start, wider.len) = (first as u32, (last - first) as u32);
             return Some(wider);
         }
-        Some(Self { start: first as u32, len: (to - from) as u32, ..self.clone() })
+        Some(Self {
+            start: first as u32,
+            len: (to - from) as u32,
+            ..self.clone()
+        })
     }
 
     pub(super) fn address(&self) -> usize {
-        self.array.as_ref().map_or(0, |a| Rc::as_ptr(a).addr() + self.start as usize)
+        self.array
+            .as_ref()
+            .map_or(0, |a| Rc::as_ptr(a).addr() + self.start as usize)
     }
 
     /// Moves the items to `pending` if nothing else refers to them.

@@ -47,8 +47,14 @@ impl Drop for Table {
 
 impl Map {
     pub(crate) fn new(kind: MapKind) -> Self {
-        let table = Table { entries: RefCell::new(BTreeMap::new()), watched: Cell::new(false) };
-        Self { kind, table: Some(Rc::new(table)) }
+        let table = Table {
+            entries: RefCell::new(BTreeMap::new()),
+            watched: Cell::new(false),
+        };
+        Self {
+            kind,
+            table: Some(Rc::new(table)),
+        }
     }
 
     pub(crate) fn nil(kind: MapKind) -> Self {
@@ -56,7 +62,10 @@ impl Map {
     }
 
     /// A map of `entries`; the last of equal keys wins.
-    pub(crate) fn from_entries(kind: MapKind, entries: impl IntoIterator<Item = (Str, Value)>) -> Self {
+    pub(crate) fn from_entries(
+        kind: MapKind,
+        entries: impl IntoIterator<Item = (Str, Value)>,
+    ) -> Self {
         let map = Self::new(kind);
         for (key, value) in entries {
             map.insert(key, value);
@@ -81,12 +90,16 @@ impl Map {
     }
 
     pub(crate) fn contains(&self, key: &[u8]) -> bool {
-        self.table.as_ref().is_some_and(|t| t.entries.borrow().contains_key(key))
+        self.table
+            .as_ref()
+            .is_some_and(|t| t.entries.borrow().contains_key(key))
     }
 
     /// Sets an entry; false where the map is nil.
     pub(crate) fn insert(&self, key: Str, value: Value) -> bool {
-        let Some(table) = &self.table else { return false };
+        let Some(table) = &self.table else {
+            return false;
+        };
         if matches!(value, Value::List(_) | Value::Map(_)) && !table.watched.replace(true) {
             WATCHED.with(|watched| watched.borrow_mut().push(Rc::downgrade(table)));
         }
@@ -109,7 +122,11 @@ impl Map {
     /// The entries in the order of their keys.
     pub(crate) fn entries(&self) -> Vec<(Str, Value)> {
         self.table.as_ref().map_or_else(Vec::new, |t| {
-            t.entries.borrow().iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+            t.entries
+                .borrow()
+                .iter()
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect()
         })
     }
 

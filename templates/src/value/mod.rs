@@ -48,7 +48,10 @@ pub(crate) enum Value {
     Weekday(i64),
     Location(Zone),
     /// `*semver.Version`, or `semver.Version` where not a pointer.
-    Version { version: Rc<Version>, pointer: bool },
+    Version {
+        version: Rc<Version>,
+        pointer: bool,
+    },
     Certificate(Rc<Certificate>),
 }
 
@@ -64,7 +67,10 @@ impl Value {
     }
 
     pub(crate) fn strings(items: Vec<Vec<u8>>) -> Self {
-        Self::List(List::new(Elem::Str, items.into_iter().map(Self::str).collect()))
+        Self::List(List::new(
+            Elem::Str,
+            items.into_iter().map(Self::str).collect(),
+        ))
     }
 
     pub(crate) fn list(items: Vec<Self>) -> Self {

@@ -83,8 +83,14 @@ impl Type {
     pub(crate) fn kind_name(self) -> &'static str {
         match self {
             Self::Any => "interface",
-            Self::Bool | Self::Int64 | Self::Uint8 | Self::Uint32 | Self::Uint64 | Self::Float
-            | Self::Complex | Self::Str => self.name(),
+            Self::Bool
+            | Self::Int64
+            | Self::Uint8
+            | Self::Uint32
+            | Self::Uint64
+            | Self::Float
+            | Self::Complex
+            | Self::Str => self.name(),
             Self::Int | Self::Month | Self::Weekday => "int",
             Self::Duration => "int64",
             Self::List(_) => "slice",

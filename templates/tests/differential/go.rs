@@ -20,7 +20,9 @@ pub struct Go {
 
 /// How a case went.
 pub enum Outcome {
-    Same { rendered: bool },
+    Same {
+        rendered: bool,
+    },
     /// Go rendered it and a limit of ours refused it.
     Limited(String),
     Different(String),
@@ -61,22 +63,31 @@ impl Go {
             .expect("the Go program can be run");
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
-        Some(Self { child, input, output })
+        Some(Self {
+            child,
+            input,
+            output,
+        })
     }
 
     /// Renders all the cases with both and compares.
     pub fn compare(&mut self, cases: &[Case]) -> Vec<Outcome> {
         let mut lines = String::new();
         for case in cases {
-            let data: serde_json::Map<String, Value> =
-                case.values.iter().map(|(k, v)| (k.clone(), STANDARD.encode(v).into())).collect();
+            let data: serde_json::Map<String, Value> = case
+                .values
+                .iter()
+                .map(|(k, v)| (k.clone(), STANDARD.encode(v).into()))
+                .collect();
             let line = json!({"name": "t", "template": case.template, "data": data});
             lines.push_str(&line.to_string());
             lines.push('\n');
         }
         let mut input = self.input.take().expect("the Go program still reads");
         let writer = std::thread::spawn(move || {
-            input.write_all(lines.as_bytes()).expect("the Go program reads");
+            input
+                .write_all(lines.as_bytes())
+                .expect("the Go program reads");
             input.flush().expect("the Go program reads");
             input
         });
@@ -87,17 +98,33 @@ impl Go {
 
     fn compare_one(&mut self, case: &Case) -> Outcome {
         let mut line = String::new();
-        let read = self.output.read_line(&mut line).expect("the Go program answers");
+        let read = self
+            .output
+            .read_line(&mut line)
+            .expect("the Go program answers");
         assert!(read > 0, "the Go program ended at {}", case.template);
         let theirs: Value = serde_json::from_str(&line).expect("it answers in JSON");
         let theirs = match theirs.get("ok") {
             Some(Value::Bool(true)) => {
-                let output = theirs.get("output").and_then(Value::as_str).unwrap_or_default();
+                let output = theirs
+                    .get("output")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default();
                 Ok(STANDARD.decode(output).expect("it answers in base64"))
             }
-            _ => Err(theirs.get("error").and_then(Value::as_str).unwrap_or_default().to_owned()),
+            _ => Err(theirs
+                .get("error")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()),
         };
-        let ours = render_with("t", &case.template, &case.values, &mut Environment::system(), &Limits::default());
+        let ours = render_with(
+            "t",
+            &case.template,
+            &case.values,
+            &mut Environment::system(),
+            &Limits::default(),
+        );
         match (&ours, &theirs) {
             (Ok(ours), Ok(theirs)) if ours == theirs => Outcome::Same { rendered: true },
             (Err(error), Ok(_)) if error.kind() == ErrorKind::Limit => {
@@ -111,8 +138,14 @@ impl Go {
             _ => Outcome::Different(format!(
                 "{}\n  ours:   {}\n  theirs: {}",
                 case.template,
-                ours.map_or_else(|e| format!("error {e}"), |o| format!("{:?}", String::from_utf8_lossy(&o))),
-                theirs.map_or_else(|e| format!("error {e}"), |o| format!("{:?}", String::from_utf8_lossy(&o))),
+                ours.map_or_else(
+                    |e| format!("error {e}"),
+                    |o| format!("{:?}", String::from_utf8_lossy(&o))
+                ),
+                theirs.map_or_else(
+                    |e| format!("error {e}"),
+                    |o| format!("{:?}", String::from_utf8_lossy(&o))
+                ),
             )),
         }
     }

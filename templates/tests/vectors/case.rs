@@ -26,12 +26,25 @@ impl Case {
         let text = |key: &str| case.get(key).and_then(Value::as_str).map(str::to_owned);
         let decode = |text: &str| STANDARD.decode(text).map_err(|e| e.to_string());
         let mut values = Values::new();
-        for (key, value) in case.get("data").and_then(Value::as_object).into_iter().flatten() {
+        for (key, value) in case
+            .get("data")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             let value = value.as_str().ok_or("a value is not a string")?;
             values.insert(key.clone(), value.as_bytes().to_vec());
         }
-        for (key, value) in case.get("data_b64").and_then(Value::as_object).into_iter().flatten() {
-            values.insert(key.clone(), decode(value.as_str().ok_or("a value is not a string")?)?);
+        for (key, value) in case
+            .get("data_b64")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            values.insert(
+                key.clone(),
+                decode(value.as_str().ok_or("a value is not a string")?)?,
+            );
         }
         let expected = if case.get("ok") != Some(&Value::Bool(true)) {
             Expected::Failure
