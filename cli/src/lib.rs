@@ -1,1 +1,37 @@
-//! kubeseal
+//! `kubeseal`: seals Secrets so that only the controller of a cluster can read them.
+//!
+//! The contract (flags, variables, formats, exit codes) is that of the Go implementation; where
+//! that is wrong, this does the right thing and docs/compatibility.md says so.
+//!
+//! | Module | Holds |
+//! |---|---|
+//! | [`args`], [`env`], [`mode`] | what the user wants |
+//! | [`input`], [`output`] | documents in, the result out: all of it or nothing |
+//! | [`certificate`], [`download`] | the key to seal with: a file, the web, the controller |
+//! | [`namespace`], [`kubeconfig`], [`pod`] | where a namespace comes from if nobody names it |
+//! | [`connection`], [`controller_client`] | the controller, through the API server's proxy |
+//! | [`seal`], [`raw`] | the work |
+//! | [`error`] | what went wrong and what to do |
+//!
+//! The network is used only where a mode needs it. With `--cert FILE` nothing is contacted, and
+//! the kubeconfig is read only where a namespace is missing.
+
+pub mod args;
+pub mod certificate;
+pub mod connection;
+pub mod controller_client;
+pub mod download;
+pub mod env;
+pub mod error;
+pub mod input;
+pub mod kubeconfig;
+pub mod mode;
+pub mod namespace;
+pub mod output;
+pub mod pod;
+pub mod raw;
+pub mod seal;
+
+mod run;
+
+pub use run::run;

@@ -1,0 +1,154 @@
+//! What went wrong, as the user sees it: one `error:` line, then a `hint:` where one helps.
+
+use std::error::Error as StdError;
+
+use crate::args::FlagError;
+use crate::certificate::CertificateError;
+use crate::controller_client::ControllerError;
+use crate::input::InputError;
+use crate::mode::ModeError;
+use crate::namespace::NamespaceError;
+use crate::output::OutputError;
+use crate::raw::RawError;
+use crate::seal::SealError;
+
+/// An error that may know what to do about it.
+pub trait Explain: StdError {
+    /// What to do next, if there is something that helps.
+    fn hint(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The command line, or a variable, is wrong.
+    #[error(transparent)]
+    Flag(#[from] FlagError),
+    /// The flags don't go together.
+    #[error(transparent)]
+    Mode(#[from] ModeError),
+    /// The input can't be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// There is no usable certificate.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    /// There is no namespace.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+    /// The controller can't be asked, or refuses.
+    #[error(transparent)]
+    Controller(#[from] ControllerError),
+    /// A Secret can't be sealed.
+    #[error(transparent)]
+    Seal(#[from] SealError),
+    /// A value can't be sealed.
+    #[error(transparent)]
+    Raw(#[from] RawError),
+    /// The result can't be written.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+}
+
+impl Error {
+    /// 2 for wrong flags, 1 for everything else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Flag(_) => 2,
+            _ => 1,
+        }
+    }
+
+    /// What stderr gets: the message on one line, and the hint on another.
+    pub fn report(&self) -> String {
+        let mut report = format!("error: {}\n", on_one_line(&with_sources(self)));
+        if let Some(hint) = self.hint() {
+            report.push_str(&format!("hint: {}\n", on_one_line(&hint)));
+        }
+        report
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Flag(error) => error.hint(),
+            Self::Mode(error) => error.hint(),
+            Self::Input(error) => error.hint(),
+            Self::Certificate(error) => error.hint(),
+            Self::Namespace(error) => error.hint(),
+            Self::Controller(error) => error.hint(),
+            Self::Seal(error) => error.hint(),
+            Self::Raw(error) => error.hint(),
+            Self::Output(error) => error.hint(),
+        }
+    }
+}
+
+/// The message of an error and of everything behind it. Our own errors leave their sources out of
+/// their messages; some libraries repeat them, so what was said isn't said again.
+fn with_sources(error: &dyn StdError) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        let message = error.to_string();
+        if !text.contains(&message) {
+            text.push_str(": ");
+            text.push_str(&message);
+        }
+        source = error.source();
+    }
+    text
+}
+
+/// Lines joined, and control characters (which may come from the input) made visible.
+fn on_one_line(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .map(str::trim_end)
+        .filter(|line| !line.is_empty())
+        .collect();
+    let mut line = String::with_capacity(text.len());
+    for character in lines.join("; ").chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    #[test]
+    fn reports_are_one_line_each_and_hide_no_control_characters() {
+        let error = Error::Input(InputError::Read {
+            name: "a\u{1b}[31m\nb".to_owned(),
+            source: io::Error::other("disk\ton fire"),
+        });
+        let report = error.report();
+        assert_eq!(
+            report.lines().next(),
+            Some("error: cannot read a\\u{1b}[31m; b: disk\\ton fire")
+        );
+        assert!(!report.contains('\u{1b}'));
+        assert_eq!(error.exit_code(), 1);
+    }
+
+    #[test]
+    fn wrong_flags_have_an_exit_code_of_their_own() {
+        let error = Error::from(FlagError::UnknownLong {
+            name: "x".to_owned(),
+        });
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(
+            error.report(),
+            "error: unknown flag: --x\nhint: kubeseal --help lists all flags\n"
+        );
+    }
+}

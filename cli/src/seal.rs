@@ -1,0 +1,183 @@
+//! Secrets to SealedSecrets.
+
+use rand::CryptoRng;
+use sealed_secrets_core::{PublicKey, Scope};
+use sealed_secrets_crds::SealedSecret;
+use sealed_secrets_crds::annotations::{scope_of, set_scope};
+use sealed_secrets_crds::manifest::Document;
+use sealed_secrets_crds::plain_secret::{PlainSecret, PlainSecretError};
+use sealed_secrets_crds::seal::{SealSecretError, seal_secret};
+
+use crate::error::Explain;
+use crate::namespace::{NamespaceError, Namespaces};
+
+/// What the flags say about sealing.
+#[derive(Clone, Debug, Default)]
+pub struct Rules {
+    /// Instead of each document's name.
+    pub name: Option<String>,
+    /// Instead of what each document's annotations say.
+    pub scope: Option<Scope>,
+    /// Whether a Secret without items is fine.
+    pub allow_empty_data: bool,
+}
+
+/// A document that can't be sealed.
+#[derive(Debug, thiserror::Error)]
+#[error("{input}: document {number}")]
+pub struct SealError {
+    /// Where it stands.
+    pub input: String,
+    /// Its number there.
+    pub number: usize,
+    /// Why.
+    #[source]
+    pub problem: SealProblem,
+}
+
+/// Why a document can't be sealed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealProblem {
+    /// It isn't a Secret, or not a good one.
+    #[error(transparent)]
+    Secret(#[from] PlainSecretError),
+    /// There is nothing in it to seal.
+    #[error("the Secret {} has no items in data or stringData", name_or_none(name))]
+    Empty {
+        /// Its name.
+        name: Option<String>,
+    },
+    /// It has no name.
+    #[error("the Secret has no metadata.name")]
+    NoName,
+    /// It has no namespace, or two.
+    #[error("Secret {name}")]
+    Namespace {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        source: NamespaceError,
+    },
+    /// Encryption fails.
+    #[error("Secret {name}")]
+    Encrypt {
+        /// Its name.
+        name: String,
+        /// Why.
+        source: SealSecretError,
+    },
+}
+
+/// A Secret that lacks nothing but the encryption.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    number: usize,
+    secret: PlainSecret,
+    scope: Scope,
+}
+
+/// Everything about sealing but the encryption. Nothing is contacted, so that bad input is found
+/// before a certificate is fetched.
+///
+/// # Errors
+/// The first document that can't be sealed.
+pub fn prepare(
+    documents: &[Document],
+    input: &str,
+    rules: &Rules,
+    namespaces: &Namespaces<'_>,
+) -> Result<Vec<Ready>, SealError> {
+    documents
+        .iter()
+        .map(|document| {
+            complete(document, rules, namespaces).map_err(|problem| SealError {
+                input: input.to_owned(),
+                number: document.number,
+                problem,
+            })
+        })
+        .collect()
+}
+
+/// Seals every Secret, in order.
+///
+/// # Errors
+/// The first one that can't be encrypted.
+pub fn seal<R: CryptoRng + ?Sized>(
+    ready: &[Ready],
+    input: &str,
+    key: &PublicKey,
+    rng: &mut R,
+) -> Result<Vec<SealedSecret>, SealError> {
+    ready
+        .iter()
+        .map(
+            |Ready {
+                 number,
+                 secret,
+                 scope,
+             }| {
+                seal_secret(rng, key, secret, *scope).map_err(|source| SealError {
+                    input: input.to_owned(),
+                    number: *number,
+                    problem: SealProblem::Encrypt {
+                        name: secret.name.clone().unwrap_or_default(),
+                        source,
+                    },
+                })
+            },
+        )
+        .collect()
+}
+
+fn complete(
+    document: &Document,
+    rules: &Rules,
+    namespaces: &Namespaces<'_>,
+) -> Result<Ready, SealProblem> {
+    let mut secret = PlainSecret::from_node(&document.node)?;
+    if secret.items.is_empty() && !rules.allow_empty_data {
+        return Err(SealProblem::Empty { name: secret.name });
+    }
+    secret.name = rules.name.clone().or(secret.name);
+    let Some(name) = secret.name.clone() else {
+        return Err(SealProblem::NoName);
+    };
+    if let Some(scope) = rules.scope {
+        set_scope(&mut secret.annotations, scope);
+    }
+    let scope = scope_of(Some(&secret.annotations));
+    secret.namespace = namespaces
+        .of_document(secret.namespace.as_deref(), scope)
+        .map_err(|source| SealProblem::Namespace { name, source })?;
+    Ok(Ready {
+        number: document.number,
+        secret,
+        scope,
+    })
+}
+
+fn name_or_none(name: &Option<String>) -> &str {
+    name.as_deref().unwrap_or("(without a name)")
+}
+
+impl Explain for SealError {
+    fn hint(&self) -> Option<String> {
+        match &self.problem {
+            SealProblem::Secret(PlainSecretError::WrongKind { kind, .. }) => Some(match kind.as_str() {
+                kind if kind.starts_with("SealedSecret") => {
+                    "it is sealed already; --re-encrypt seals it again with the newest key".to_owned()
+                }
+                "List" => "give the Secrets of the List as documents of their own, with --- between them".to_owned(),
+                _ => "only Secrets can be sealed".to_owned(),
+            }),
+            SealProblem::Empty { .. } => {
+                Some("if that is meant, add --allow-empty-data".to_owned())
+            }
+            SealProblem::NoName => Some("add it, or give --name".to_owned()),
+            SealProblem::Namespace { source, .. } => source.hint(),
+            _ => None,
+        }
+    }
+}
