@@ -16,19 +16,15 @@ mod generator;
 #[allow(dead_code, reason = "the benchmark compares no output")]
 mod go;
 
+const REGISTRIES: [&str; 6] = ["hub", "ghcr", "quay", "gcr", "harbor", "gitlab"];
 const ROUNDS: usize = 20;
 const TIMES: u32 = 500;
 
 /// An entry for each of several registries, as such files are written by hand.
 fn template() -> String {
     let mut text = String::from("{\n  \"auths\": {\n");
-    for (i, name) in [
-        "hub", "ghcr", "quay", "gcr", "ecr", "acr", "harbor", "gitlab",
-    ]
-    .iter()
-    .enumerate()
-    {
-        let comma = if i == 7 { "" } else { "," };
+    for (i, name) in REGISTRIES.iter().enumerate() {
+        let comma = if i + 1 == REGISTRIES.len() { "" } else { "," };
         text.push_str(&format!(
             "    {{{{- /* {name} */}}}}\n    {{{{ .{name}_host | default \"registry.example.com\" | quote }}}}: {{\n      \
              \"username\": {{{{ .{name}_user | toJson }}}},\n      \"password\": {{{{ .{name}_password | toJson }}}},\n      \
@@ -42,9 +38,7 @@ fn template() -> String {
 
 fn values() -> Values {
     let mut values = Values::new();
-    for name in [
-        "hub", "ghcr", "quay", "gcr", "ecr", "acr", "harbor", "gitlab",
-    ] {
+    for name in REGISTRIES {
         values.insert(
             format!("{name}_host"),
             format!("{name}.example.com").into_bytes(),

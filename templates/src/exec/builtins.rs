@@ -160,7 +160,7 @@ fn js(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let text = text(cx, a)?;
     cx.meter.reserve(text.len() * 2)?;
     cx.meter.handle(text.len() * 4)?;
-    let special = |b: u8| b < b' ' || b >= 0x80 || b"\\'\"<>&=".contains(&b);
+    let special = |b: u8| !(b' '..0x80).contains(&b) || b"\\'\"<>&=".contains(&b);
     if !text.iter().any(|&b| special(b)) {
         return Ok(Value::str(text));
     }

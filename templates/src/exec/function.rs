@@ -11,6 +11,9 @@ use crate::regexp::Regex;
 use crate::time::{Time, Zone};
 use crate::value::{Type, Value};
 
+/// Bytes erased when they are dropped.
+type Erased = Zeroizing<Vec<u8>>;
+
 /// What every function is given beside its arguments.
 pub(crate) struct Cx<'e> {
     pub(crate) meter: Meter,
@@ -18,7 +21,7 @@ pub(crate) struct Cx<'e> {
     zones: HashMap<Vec<u8>, Option<Zone>>,
     pub(crate) regexes: HashMap<Vec<u8>, Rc<Regex>>,
     /// Keys derived by scrypt, by password and salt.
-    pub(crate) derived: Vec<(Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>)>,
+    pub(crate) derived: Vec<(Erased, Erased)>,
 }
 
 impl<'e> Cx<'e> {

@@ -7,3 +7,4 @@ pub(crate) mod number;
 pub(crate) mod pem;
 pub(crate) mod quote;
 pub(crate) mod runes;
+pub(crate) mod search;

@@ -1,7 +1,7 @@
 //! PEM blocks, read and written as Go's `encoding/pem` does.
 
 use super::base::{decode64, encode64};
-use crate::syntax::lexer::find;
+use crate::go::search::find;
 
 /// One block: its type and its bytes.
 pub(crate) fn encode(label: &str, data: &[u8]) -> Vec<u8> {

@@ -187,7 +187,7 @@ impl Regex {
             last = Some(end);
             if accept {
                 found.push((start, end));
-                if found.len() % 1024 == 0 {
+                if found.len().is_multiple_of(1024) {
                     meter.reserve(found.len() * 128)?;
                 }
             }

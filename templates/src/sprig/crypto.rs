@@ -243,7 +243,7 @@ fn decrypt(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     let Ok(data) = base::decode64(text) else {
         return fail("illegal base64 data");
     };
-    if data.len() < 32 || data.len() % 16 != 0 {
+    if data.len() < 32 || !data.len().is_multiple_of(16) {
         return fail("the ciphertext is not made of whole blocks");
     }
     let cipher = cipher(a[0].bytes());
@@ -259,5 +259,22 @@ fn decrypt(cx: &mut Cx<'_>, a: &[Value]) -> Result<Value, Fault> {
     match out.len().checked_sub(padding) {
         Some(len) => Ok(Value::str(&out[..len])),
         None => fail("slice bounds out of range"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::Environment;
+    use crate::fault::Meter;
+    use crate::limits::Limits;
+
+    #[test]
+    fn bcrypt_hashes_verify() {
+        let mut environment = Environment::system();
+        let mut cx = Cx::new(Meter::new(&Limits::default()), &mut environment);
+        let hash = bcrypt(&mut cx, b"a password").expect("within the limits");
+        assert!(::bcrypt::verify("a password", &hash).expect("the hash has the form of one"));
+        assert!(!::bcrypt::verify("another", &hash).expect("the hash has the form of one"));
     }
 }

@@ -39,7 +39,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
         modified(a, true)
     }),
     Function::new("ago", &[Type::Any], |cx, a| {
-        let since = cx.now().since(&*when(cx, &a[0]));
+        let since = cx.now().since(&when(cx, &a[0]));
         Ok(Value::str(duration::format(duration::round(
             since,
             1_000_000_000,

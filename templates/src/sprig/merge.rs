@@ -35,24 +35,20 @@ fn level(
             }
             continue;
         }
+        if let (Value::Map(from), Some(Value::Map(into))) = (&source, &target)
+            && !stack::grow(|| level(meter, into, from, overwrite, depth))?
+        {
+            return Ok(false);
+        }
         match (&source, &target) {
-            (Value::Map(from), Some(Value::Map(into))) => {
-                if !stack::grow(|| level(meter, into, from, overwrite, depth))? {
-                    return Ok(false);
-                }
-            }
             (Value::Map(_), Some(Value::Version { pointer: true, .. })) if !overwrite => {
                 return Ok(false);
             }
             (Value::Map(_) | Value::Version { pointer: true, .. }, Some(Value::Certificate(_))) => {
                 return fail("a certificate can't be merged with this");
             }
+            (Value::List(_), _) if overwrite => put(into, &key, source.clone())?,
             _ => {}
-        }
-        if let Value::List(_) = source {
-            if overwrite {
-                put(into, &key, source.clone())?;
-            }
         }
         if let Some(target) = target.as_ref().filter(|t| !is_empty(t)) {
             match (&source, target) {

@@ -1,7 +1,7 @@
 //! Slash-separated paths. No file is looked at.
 
 use crate::exec::Function;
-use crate::syntax::lexer::rfind;
+use crate::go::search::rfind;
 use crate::value::{Type, Value};
 
 const ONE: &[Type] = &[Type::Str];

@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 use crate::exec::{Cx, Function};
 use crate::fault::{Fault, Meter, fail};
 use crate::go::number::parse_uint;
+use crate::go::search::find;
 use crate::limits::Limits;
 use crate::regexp::Regex;
-use crate::syntax::lexer::find;
 use crate::value::{Type, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[

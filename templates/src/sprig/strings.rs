@@ -6,7 +6,7 @@ use crate::fmt;
 use crate::fmt::printer::stringer;
 use crate::go::quote::quote as go_quote;
 use crate::go::runes::{self, runes as chars};
-use crate::syntax::lexer::find;
+use crate::go::search::find;
 use crate::value::{Elem, List, Map, MapKind, Str, Type, Value};
 
 const ONE: &[Type] = &[Type::Str];
@@ -228,7 +228,7 @@ pub(super) fn split(
             let (_, width) = runes::decode(rest);
             parts.push(rest[..width].to_vec());
             rest = &rest[width..];
-            if parts.len() % 1024 == 0 {
+            if parts.len().is_multiple_of(1024) {
                 room(&parts)?;
             }
         }
@@ -243,7 +243,7 @@ pub(super) fn split(
         };
         parts.push(rest[..at].to_vec());
         rest = &rest[at + separator.len()..];
-        if parts.len() % 1024 == 0 {
+        if parts.len().is_multiple_of(1024) {
             room(&parts)?;
         }
     }

@@ -4,7 +4,7 @@ use std::net::Ipv6Addr;
 
 use crate::exec::{Cx, Function};
 use crate::fault::{Fault, fail};
-use crate::syntax::lexer::{find, rfind};
+use crate::go::search::{find, rfind};
 use crate::value::{Map, MapKind, Type, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[

@@ -6,7 +6,7 @@ use crate::go::runes::{
     self, REPLACEMENT, decode, is_letter, is_lower, is_number, is_punct, is_space, is_title,
     is_upper, push, to_lower, to_title, to_upper,
 };
-use crate::syntax::lexer::rfind;
+use crate::go::search::rfind;
 use crate::value::{Type, Value};
 
 const ONE: &[Type] = &[Type::Str];

@@ -1,6 +1,7 @@
 //! Splits template text into tokens: text outside `{{ }}`, and the words inside.
 
 use crate::go::runes::{decode, is_digit, is_letter, is_print};
+use crate::go::search::find;
 
 const LEFT: &[u8] = b"{{";
 const RIGHT: &[u8] = b"}}";
@@ -478,28 +479,4 @@ fn left_marker(text: &[u8]) -> bool {
 
 fn right_marker(text: &[u8]) -> bool {
     matches!(text, [space, b'-', ..] if is_space(*space))
-}
-
-/// Where `needle` begins in `text`.
-pub(crate) fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    if needle.is_empty() {
-        return Some(0);
-    }
-    let (&first, tail) = needle.split_first()?;
-    let mut from = 0;
-    while let Some(at) = text.get(from..)?.iter().position(|&b| b == first) {
-        let at = from + at;
-        if text[at + 1..].starts_with(tail) {
-            return Some(at);
-        }
-        from = at + 1;
-    }
-    None
-}
-
-/// Where `needle` last begins in `text`.
-pub(crate) fn rfind(text: &[u8], needle: &[u8]) -> Option<usize> {
-    (0..=text.len().checked_sub(needle.len())?)
-        .rev()
-        .find(|&at| text[at..].starts_with(needle))
 }

@@ -2,6 +2,7 @@
 
 use crate::go::number::{parse_float, parse_int, parse_uint};
 use crate::go::quote::unquote_char;
+use crate::value::float_to_int;
 
 /// A constant, before it is known which type it is used as.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,7 +42,7 @@ impl Number {
                 return Err("integer overflow");
             }
             number.float = Some(float);
-            number.int = float_to_int(float).filter(|&i| i as f64 == float);
+            number.int = Some(float_to_int(float)).filter(|&i| i as f64 == float);
             number.uint = float_to_uint(float).filter(|&u| u as f64 == float);
         }
         if number.int.is_none() && number.uint.is_none() && number.float.is_none() {
@@ -89,7 +90,7 @@ impl Number {
         self.complex = Some((real, imaginary));
         if imaginary == 0.0 {
             self.float = Some(real);
-            self.int = float_to_int(real).filter(|&i| i as f64 == real);
+            self.int = Some(float_to_int(real)).filter(|&i| i as f64 == real);
             self.uint = float_to_uint(real).filter(|&u| u as f64 == real);
         }
         self
@@ -102,17 +103,6 @@ fn looks_float(text: &[u8]) -> bool {
         && text[1].eq_ignore_ascii_case(&b'x')
         && !text.iter().any(|b| b"pP".contains(b));
     !hex && text.iter().any(|b| b".eEpP".contains(b))
-}
-
-/// Go's conversion on amd64: what doesn't fit is the smallest integer.
-pub(crate) fn float_to_int(value: f64) -> Option<i64> {
-    Some(
-        if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
-            value as i64
-        } else {
-            i64::MIN
-        },
-    )
 }
 
 fn float_to_uint(value: f64) -> Option<u64> {

@@ -32,8 +32,8 @@ pub(crate) fn to_float(value: &Value) -> f64 {
 }
 
 /// Go's conversion on amd64: what doesn't fit, and NaN, is the smallest integer.
-fn float_to_int(value: f64) -> i64 {
-    if value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0 {
+pub(crate) fn float_to_int(value: f64) -> i64 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value) {
         value as i64
     } else {
         i64::MIN

@@ -12,7 +12,7 @@ mod types;
 
 use std::rc::Rc;
 
-pub(crate) use cast::{to_float, to_int};
+pub(crate) use cast::{float_to_int, to_float, to_int};
 pub(crate) use equal::deep_equal;
 pub(crate) use list::{Elem, List, appended_many, grown};
 pub(crate) use map::{Map, MapKind, break_cycles};

@@ -5,9 +5,9 @@
 use sealed_secrets_templates::Values;
 
 /// A template with its values.
-pub struct Case {
-    pub template: String,
-    pub values: Values,
+pub(crate) struct Case {
+    pub(crate) template: String,
+    pub(crate) values: Values,
 }
 
 /// The types expressions are made for.
@@ -634,12 +634,12 @@ const NAMES: &[&str] = &[
 ];
 
 /// A generator of its own, the same on every machine.
-pub struct Generator {
+pub(crate) struct Generator {
     state: u64,
 }
 
 impl Generator {
-    pub fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self {
             state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
         }
@@ -665,7 +665,7 @@ impl Generator {
     }
 
     /// The next case.
-    pub fn case(&mut self) -> Case {
+    pub(crate) fn case(&mut self) -> Case {
         let values = [
             ("a", &b"alpha"[..]),
             ("b", b"5432"),

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use super::generator::Case;
 
 /// The running program.
-pub struct Go {
+pub(crate) struct Go {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 /// How a case went.
-pub enum Outcome {
+pub(crate) enum Outcome {
     Same {
         rendered: bool,
     },
@@ -29,7 +29,7 @@ pub enum Outcome {
 }
 
 /// Builds the program; `None`, loudly, without Go.
-pub fn build() -> Option<PathBuf> {
+pub(crate) fn build() -> Option<PathBuf> {
     if std::env::var_os("SEALED_SECRETS_TESTS_SKIP_GO").is_some_and(|v| v == "1") {
         eprintln!("SKIPPED: SEALED_SECRETS_TESTS_SKIP_GO=1, nothing is compared with Go");
         return None;
@@ -53,7 +53,7 @@ pub fn build() -> Option<PathBuf> {
 
 impl Go {
     /// Builds and starts the program; `None` without Go.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let binary = build()?;
         let mut child = Command::new(binary)
             .env("TZ", "UTC")
@@ -71,7 +71,7 @@ impl Go {
     }
 
     /// Renders all the cases with both and compares.
-    pub fn compare(&mut self, cases: &[Case]) -> Vec<Outcome> {
+    pub(crate) fn compare(&mut self, cases: &[Case]) -> Vec<Outcome> {
         let mut lines = String::new();
         for case in cases {
             let data: serde_json::Map<String, Value> = case

@@ -6,10 +6,10 @@ use sealed_secrets_templates::{Values, render};
 use serde_json::Value;
 
 /// A line of the file.
-pub struct Case {
-    pub id: String,
-    pub template: String,
-    pub values: Values,
+pub(crate) struct Case {
+    pub(crate) id: String,
+    pub(crate) template: String,
+    pub(crate) values: Values,
     expected: Expected,
 }
 
@@ -21,7 +21,7 @@ enum Expected {
 
 impl Case {
     /// Reads a line, or says what is wrong with it.
-    pub fn parse(line: &str) -> Result<Self, String> {
+    pub(crate) fn parse(line: &str) -> Result<Self, String> {
         let case: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
         let text = |key: &str| case.get(key).and_then(Value::as_str).map(str::to_owned);
         let decode = |text: &str| STANDARD.decode(text).map_err(|e| e.to_string());
@@ -65,12 +65,12 @@ impl Case {
 
     /// The part of the id before the first dot.
     #[allow(dead_code, reason = "only the test counts by category")]
-    pub fn category(&self) -> &str {
+    pub(crate) fn category(&self) -> &str {
         self.id.split('.').next().unwrap_or(&self.id)
     }
 
     /// Renders the case and compares, or says how it differs.
-    pub fn run(&self) -> Result<(), String> {
+    pub(crate) fn run(&self) -> Result<(), String> {
         let got = render(&self.id, &self.template, &self.values);
         let same = match (&got, &self.expected) {
             (Ok(got), Expected::Bytes(wanted)) => got == wanted,
