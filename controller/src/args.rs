@@ -12,6 +12,7 @@ use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use sealed_secrets_core::private_key::KeySize;
 
 use crate::go_duration;
+use crate::http::{Limits, Rate};
 
 /// Turns SealedSecrets into Secrets.
 #[derive(Debug, Parser)]
@@ -72,7 +73,59 @@ pub struct ClusterArgs {
         missing_docs,
         reason = "a flattened group would take its doc as the help of a flag"
     )]
+    pub http: HttpArgs,
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "a flattened group would take its doc as the help of a flag"
+    )]
     pub keys: KeyArgs,
+}
+
+/// Flags about the HTTP server.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub struct HttpArgs {
+    /// Requests a second that a client may make of /v1/verify, and of /v1/rotate; 0 means no limit.
+    #[arg(
+        long,
+        default_value_t = 2,
+        env = "SEALED_SECRETS_RATE_LIMIT",
+        value_name = "N"
+    )]
+    pub rate_limit: u32,
+    /// Requests beyond the limit that may come at once.
+    #[arg(
+        long,
+        default_value_t = 2,
+        env = "SEALED_SECRETS_RATE_LIMIT_BURST",
+        value_name = "N"
+    )]
+    pub rate_limit_burst: u32,
+    /// Time for a client to send a request.
+    #[arg(long, default_value = "2m0s", env = "SEALED_SECRETS_READ_TIMEOUT", value_parser = go_duration::parse, value_name = "DURATION")]
+    pub read_timeout: Duration,
+    /// Time to answer a request.
+    #[arg(long, default_value = "2m0s", env = "SEALED_SECRETS_WRITE_TIMEOUT", value_parser = go_duration::parse, value_name = "DURATION")]
+    pub write_timeout: Duration,
+}
+
+impl HttpArgs {
+    /// The limit on requests.
+    pub fn rate(&self) -> Rate {
+        Rate {
+            per_second: self.rate_limit,
+            burst: self.rate_limit_burst,
+        }
+    }
+
+    /// The limits on connections.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            read_timeout: self.read_timeout,
+            request_timeout: self.write_timeout,
+            ..Limits::default()
+        }
+    }
 }
 
 /// Flags about the keys that the controller makes.
@@ -132,6 +185,12 @@ pub struct StandaloneArgs {
     /// Accept the deprecated spec.data of SealedSecrets.
     #[arg(long, default_value_t = true, env = "SEALED_SECRETS_ACCEPT_DEPRECATED_V1_DATA", action = ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = parse_bool, value_name = "BOOL")]
     pub accept_deprecated_v1_data: bool,
+    #[command(flatten)]
+    #[allow(
+        missing_docs,
+        reason = "a flattened group would take its doc as the help of a flag"
+    )]
+    pub http: HttpArgs,
     #[command(flatten)]
     #[allow(
         missing_docs,

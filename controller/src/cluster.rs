@@ -70,8 +70,8 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
     let listener = http::bind(args.listen_addr).await?;
     let server = tokio::spawn(http::serve(
         listener,
-        http::router(keyring.clone()),
-        http::Limits::default(),
+        http::router(keyring.clone(), args.http.rate()),
+        args.http.limits(),
         stop.clone(),
     ));
     tokio::select! {

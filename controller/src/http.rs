@@ -1,24 +1,48 @@
-//! The HTTP API: `/healthz` and `/v1/cert.pem`, the same in a cluster and without one.
+//! The HTTP API, the same in a cluster and without one.
+//!
+//! | Path | Method | Answer |
+//! |---|---|---|
+//! | `/healthz` | GET | 200 `ok` while the process lives |
+//! | `/v1/cert.pem` | GET | the newest key's certificate |
+//! | `/v1/verify` | POST | 200 if every item of the SealedSecret in the body unseals, else 409 |
+//! | `/v1/rotate` | POST | the SealedSecret in the body, sealed again for the newest key |
+//!
+//! The last two do RSA for anybody, so they are limited in rate, size, time and number.
 
+mod rate_limit;
+mod sealed;
 mod server;
 
+use std::sync::Arc;
+
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use crate::keys::SharedKeyring;
 
+pub use rate_limit::{Rate, RateLimit, Verdict};
+pub use sealed::Oracle;
 pub use server::{BindError, Limits, bind, serve};
 
-/// The routes over `keyring`.
-pub fn router(keyring: SharedKeyring) -> Router {
-    Router::new()
+/// Largest body of a request. A Secret holds 1 MiB, which is 1.4 MiB sealed and encoded.
+const MAX_BODY: usize = 4 << 20;
+
+/// The routes over `keyring`; `rate` is for each client and path.
+pub fn router(keyring: SharedKeyring, rate: Rate) -> Router {
+    let oracle = Arc::new(Oracle::new(keyring.clone(), rate));
+    let certificates = Router::new()
         .route("/healthz", get(healthz))
         .route("/v1/cert.pem", get(certificate))
-        .fallback(not_found)
-        .with_state(keyring)
+        .with_state(keyring);
+    let sealed = Router::new()
+        .route("/v1/verify", post(sealed::verify))
+        .route("/v1/rotate", post(sealed::rotate))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(oracle);
+    certificates.merge(sealed).fallback(not_found)
 }
 
 /// Alive, whatever the state of the API server.

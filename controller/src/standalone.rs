@@ -100,8 +100,8 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     let listener = http::bind(args.listen_addr).await?;
     let server = tokio::spawn(http::serve(
         listener,
-        http::router(keyring.clone()),
-        http::Limits::default(),
+        http::router(keyring.clone(), args.http.rate()),
+        args.http.limits(),
         stop.clone(),
     ));
     // The folder is watched before it is first read, so that no change falls between.

@@ -5,6 +5,7 @@
 //! - [`manifest`]: JSON and YAML documents read the way Kubernetes tools read them, and written;
 //! - [`plain_secret`]: a `Secret` manifest as the user wrote it, checked;
 //! - [`seal`]: plain Secret to SealedSecret;
+//! - [`rotate`]: what the HTTP endpoints do with a SealedSecret;
 //! - [`desired`]: SealedSecret and keyring to the Secret that should exist. The controller, the
 //!   standalone mode and recovery all unseal through this one function.
 //!
@@ -14,6 +15,7 @@ pub mod annotations;
 pub mod desired;
 pub mod manifest;
 pub mod plain_secret;
+pub mod rotate;
 pub mod seal;
 pub mod sealed_secret;
 

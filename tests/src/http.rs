@@ -23,11 +23,36 @@ pub struct Answer {
 /// # Errors
 /// Fails when there is no connection or no HTTP answer.
 pub async fn get(address: &str, path: &str) -> Result<Answer, TestError> {
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    send(address, "GET", path, &[], b"").await
+}
+
+/// Sends any request to `address` (`host:port`), with further headers and a body.
+///
+/// # Errors
+/// Fails when there is no connection or no HTTP answer.
+pub async fn send(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &[u8],
+) -> Result<Answer, TestError> {
+    let mut request =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+    for header in headers {
+        request += &format!("{header}\r\n");
+    }
+    request += &format!("Content-Length: {}\r\n\r\n", body.len());
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(request.as_bytes()).await?;
+    // A server that refuses a body may answer, and close, before it has read it.
+    let sent = stream.write_all(body).await;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await?;
+    let read = stream.read_to_end(&mut answer).await;
+    if answer.is_empty() {
+        sent?;
+        read?;
+    }
     let answer = String::from_utf8(answer)?;
     let (head, body) = answer
         .split_once("\r\n\r\n")
@@ -35,7 +60,7 @@ pub async fn get(address: &str, path: &str) -> Result<Answer, TestError> {
     let code = head.split(' ').nth(1).ok_or("no status code")?.parse()?;
     Ok(Answer {
         code,
-        head: head.to_owned(),
+        head: head.to_lowercase(),
         body: body.to_owned(),
     })
 }

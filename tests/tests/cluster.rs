@@ -204,10 +204,7 @@ async fn one_key_is_made_and_found_again(context: Context) -> TestResult {
     let before = http::get(&address, "/v1/cert.pem").await?;
     assert_eq!(before.body.matches("BEGIN CERTIFICATE").count(), 1);
     assert!(
-        before
-            .head
-            .to_lowercase()
-            .contains("content-type: application/x-pem-file"),
+        before.head.contains("content-type: application/x-pem-file"),
         "{}",
         before.head
     );

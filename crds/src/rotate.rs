@@ -1,0 +1,164 @@
+//! What `/v1/verify` and `/v1/rotate` do: open every item, and seal it again with another key.
+//!
+//! Neither renders templates. A template can ask any question about the plaintext, and whether
+//! rendering fails would be the answer; and the label comes from the object's own metadata, so
+//! nothing in `spec.template` widens a scope (CVE-2026-22728).
+
+use rand::CryptoRng;
+use sealed_secrets_core::item;
+use sealed_secrets_core::keyring::{Hint, Keyring};
+use sealed_secrets_core::label::Label;
+use sealed_secrets_core::public_key::PublicKey;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::manifest;
+use crate::plain_secret::PlainSecret;
+use crate::seal::seal_item;
+use crate::sealed_secret::{API_VERSION, KIND, SealedSecret};
+
+/// Why a request body is not a SealedSecret. Says nothing about what is sealed in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// Neither JSON nor YAML.
+    #[error("body is neither JSON nor YAML")]
+    Unreadable,
+    /// Not exactly one document.
+    #[error("body must be exactly one object")]
+    NotOne,
+    /// Another kind of object.
+    #[error("body is not a SealedSecret of bitnami.com/v1alpha1")]
+    WrongKind,
+    /// A SealedSecret whose fields have the wrong types.
+    #[error("body is a malformed SealedSecret")]
+    Malformed,
+}
+
+/// Some item can't be opened. Deliberately one error for every cause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not every item can be unsealed")]
+pub struct NotUnsealable;
+
+/// Reads the one SealedSecret in a request body, JSON or YAML.
+///
+/// # Errors
+/// Why it is none.
+pub fn read_body(body: &[u8]) -> Result<(SealedSecret, Value), BodyError> {
+    let documents = manifest::read(body).map_err(|_| BodyError::Unreadable)?;
+    let [document] = documents.as_slice() else {
+        return Err(BodyError::NotOne);
+    };
+    let word = |field: &str| document.node.field(field).and_then(|node| node.text());
+    if (word("apiVersion"), word("kind")) != (Some(API_VERSION), Some(KIND)) {
+        return Err(BodyError::WrongKind);
+    }
+    let sealed = manifest::from_node(&document.node).map_err(|_| BodyError::Malformed)?;
+    let value = manifest::from_node(&document.node).map_err(|_| BodyError::Malformed)?;
+    Ok((sealed, value))
+}
+
+/// Whether every item can be opened.
+///
+/// All items are tried, whatever becomes of the first, so that time tells less.
+///
+/// # Errors
+/// One of them can't, for whatever reason.
+pub fn verify(sealed: &SealedSecret, keyring: &Keyring, hint: &Hint) -> Result<(), NotUnsealable> {
+    open(sealed, keyring, hint).map(drop)
+}
+
+/// Seals every item again for `key`. Everything else of `value`, the object as it came, is kept
+/// as it is; only `status` goes, and a deprecated `spec.data` comes back as `encryptedData`.
+///
+/// # Errors
+/// One of the items can't be opened, or not sealed.
+pub fn rotate<R: CryptoRng + ?Sized>(
+    rng: &mut R,
+    sealed: &SealedSecret,
+    mut value: Value,
+    keyring: &Keyring,
+    key: &PublicKey,
+    hint: &Hint,
+) -> Result<Value, NotUnsealable> {
+    let label = sealed.label();
+    let opened = open(sealed, keyring, hint)?;
+    let mut items = serde_json::Map::new();
+    for (item, plaintext) in &opened.items {
+        let text = seal_item(rng, key, &label, plaintext).map_err(|_| NotUnsealable)?;
+        items.insert(item.clone(), Value::String(text));
+    }
+    let fields = value.as_object_mut().ok_or(NotUnsealable)?;
+    fields.remove("status");
+    let spec = fields
+        .get_mut("spec")
+        .and_then(Value::as_object_mut)
+        .ok_or(NotUnsealable)?;
+    spec.insert("encryptedData".to_owned(), Value::Object(items));
+    if let Some(template) = opened.legacy_template {
+        spec.remove("data");
+        spec.insert("template".to_owned(), template);
+    }
+    Ok(value)
+}
+
+/// Decrypted items; of the deprecated form also the metadata that was sealed with them.
+struct Opened {
+    items: Vec<(String, Zeroizing<Vec<u8>>)>,
+    legacy_template: Option<Value>,
+}
+
+fn open(sealed: &SealedSecret, keyring: &Keyring, hint: &Hint) -> Result<Opened, NotUnsealable> {
+    let label = sealed.label();
+    match sealed.spec.data.as_deref().filter(|data| !data.is_empty()) {
+        Some(_) if !sealed.spec.encrypted_data.is_empty() => Err(NotUnsealable),
+        Some(data) => open_legacy(data, &label, keyring, hint),
+        None => {
+            let mut items = Vec::new();
+            let mut all = true;
+            for (item, value) in &sealed.spec.encrypted_data {
+                // What isn't a string is tried all the same: it fails as base64 does.
+                let text = value.as_str().unwrap_or("!");
+                match keyring.unseal_item(&label, text, hint) {
+                    Ok(unsealed) => items.push((item.clone(), unsealed.plaintext)),
+                    Err(_) => all = false,
+                }
+            }
+            if all {
+                Ok(Opened {
+                    items,
+                    legacy_template: None,
+                })
+            } else {
+                Err(NotUnsealable)
+            }
+        }
+    }
+}
+
+fn open_legacy(
+    data: &str,
+    label: &Label,
+    keyring: &Keyring,
+    hint: &Hint,
+) -> Result<Opened, NotUnsealable> {
+    let envelope = item::decode(data).map_err(|_| NotUnsealable)?;
+    let unsealed = keyring
+        .unseal(label, &envelope, hint)
+        .map_err(|_| NotUnsealable)?;
+    let documents = manifest::read(&unsealed.plaintext).map_err(|_| NotUnsealable)?;
+    let [document] = documents.as_slice() else {
+        return Err(NotUnsealable);
+    };
+    let secret = PlainSecret::from_node(&document.node).map_err(|_| NotUnsealable)?;
+    let mut template = serde_json::json!({
+        "metadata": { "labels": secret.labels, "annotations": secret.annotations },
+    });
+    if let (Some(fields), Some(type_)) = (template.as_object_mut(), &secret.type_) {
+        fields.insert("type".to_owned(), Value::String(type_.clone()));
+    }
+    Ok(Opened {
+        items: secret.items.into_iter().collect(),
+        legacy_template: Some(template),
+    })
+}
