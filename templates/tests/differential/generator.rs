@@ -695,7 +695,7 @@ impl Generator {
     }
 
     /// The template with a few pieces taken out or put in, most often no longer one.
-    fn damaged(&mut self, template: &str) -> String {
+    pub(crate) fn damaged(&mut self, template: &str) -> String {
         const PIECES: &[&str] = &[
             "{{",
             "}}",

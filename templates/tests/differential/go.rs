@@ -13,6 +13,7 @@ use super::generator::Case;
 
 /// The running program.
 pub(crate) struct Go {
+    binary: PathBuf,
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
@@ -55,7 +56,7 @@ impl Go {
     /// Builds and starts the program; `None` without Go.
     pub(crate) fn start() -> Option<Self> {
         let binary = build()?;
-        let mut child = Command::new(binary)
+        let mut child = Command::new(&binary)
             .env("TZ", "UTC")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -64,6 +65,7 @@ impl Go {
         let input = child.stdin.take();
         let output = BufReader::new(child.stdout.take().expect("its output is piped"));
         Some(Self {
+            binary,
             child,
             input,
             output,
@@ -155,6 +157,7 @@ impl Drop for Go {
     fn drop(&mut self) {
         drop(self.input.take());
         let _ = self.child.wait();
+        let _ = std::fs::remove_file(&self.binary);
     }
 }
 
