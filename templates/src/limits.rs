@@ -25,7 +25,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            steps: 1_000_000,
+            steps: 1_500_000,
             depth: 100_000,
             nesting: 10_000,
             output: 1 << 20,
