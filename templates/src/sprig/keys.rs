@@ -41,11 +41,11 @@ pub(super) fn generate_pem(cx: &mut Cx<'_>, kind: &[u8]) -> Result<Option<Vec<u8
             PrivateKey::Rsa(Box::new(rsa(cx, 4096)?)).to_pem()?
         }
         b"ecdsa" => {
-            cx.meter.spend(2_000)?;
+            cx.meter.spend(10_000)?;
             PrivateKey::Ec(Box::new(ec(cx)?)).to_pem()?
         }
         b"ed25519" => {
-            cx.meter.spend(2_000)?;
+            cx.meter.spend(10_000)?;
             let mut secret = zeroize::Zeroizing::new([0u8; 32]);
             cx.environment.fill_bytes(&mut *secret);
             let key = ed25519_dalek::SigningKey::from_bytes(&secret);

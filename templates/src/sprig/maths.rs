@@ -101,7 +101,7 @@ fn decimal(
     let first = terms.next().map_or(0.0, to_float);
     let mut result = Decimal::from_float(first)?;
     for term in terms {
-        cx.meter.spend(4 + result.size() / 64)?;
+        cx.meter.spend(20 + result.size() / 8)?;
         result = f(&result, &Decimal::from_float(to_float(term))?)?;
     }
     Ok(Value::Float(result.to_float()))

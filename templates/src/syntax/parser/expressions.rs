@@ -218,6 +218,13 @@ impl Parser<'_> {
             }
             Kind::Bool => Operand::Bool(word == b"true"),
             Kind::CharConstant | Kind::Complex | Kind::Number => {
+                if let Some(&known) = self.numbers.get(word) {
+                    let pos = token.start as u32;
+                    return Ok(Some(Expression {
+                        pos,
+                        kind: Operand::Number(known),
+                    }));
+                }
                 let number = match token.kind {
                     Kind::CharConstant => Number::parse_char(word),
                     Kind::Complex => Number::parse_complex(word),
@@ -226,7 +233,9 @@ impl Parser<'_> {
                 match number {
                     Ok(number) => {
                         self.tree.numbers.push(number);
-                        Operand::Number(self.tree.numbers.len() as u32 - 1)
+                        let id = self.tree.numbers.len() as u32 - 1;
+                        self.numbers.insert(word, id);
+                        Operand::Number(id)
                     }
                     Err(what) => return self.fail(token, what),
                 }

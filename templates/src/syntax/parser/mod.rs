@@ -41,6 +41,7 @@ pub(crate) fn parse(
         peeked: 0,
         tree: Tree::new(),
         names: HashMap::new(),
+        numbers: HashMap::new(),
         variables: Vec::new(),
         scope: HashMap::new(),
         ranges: 0,
@@ -62,6 +63,8 @@ struct Parser<'a> {
     peeked: usize,
     tree: Tree,
     names: HashMap<&'a [u8], Symbol>,
+    /// Numbers by their text, each kept once.
+    numbers: HashMap<&'a [u8], u32>,
     /// Variables in scope, innermost last, and how often each name is among them.
     variables: Vec<Symbol>,
     scope: HashMap<Symbol, usize>,
