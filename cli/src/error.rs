@@ -6,11 +6,15 @@ use crate::args::FlagError;
 use crate::certificate::CertificateError;
 use crate::controller_client::ControllerError;
 use crate::input::InputError;
+use crate::merge::MergeError;
 use crate::mode::ModeError;
 use crate::namespace::NamespaceError;
 use crate::output::OutputError;
 use crate::raw::RawError;
+use crate::recover::RecoverError;
+use crate::remote::RemoteError;
 use crate::seal::SealError;
+use crate::sealed_input::SealedInputError;
 
 /// An error that may know what to do about it.
 pub trait Explain: StdError {
@@ -48,6 +52,18 @@ pub enum Error {
     /// A value can't be sealed.
     #[error(transparent)]
     Raw(#[from] RawError),
+    /// A document isn't a SealedSecret.
+    #[error(transparent)]
+    SealedInput(#[from] SealedInputError),
+    /// Nothing was merged.
+    #[error(transparent)]
+    Merge(#[from] MergeError),
+    /// The controller can't unseal.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// Nothing was recovered.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
     /// The result can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
@@ -81,6 +97,10 @@ impl Error {
             Self::Controller(error) => error.hint(),
             Self::Seal(error) => error.hint(),
             Self::Raw(error) => error.hint(),
+            Self::SealedInput(error) => error.hint(),
+            Self::Merge(error) => error.hint(),
+            Self::Remote(error) => error.hint(),
+            Self::Recover(error) => error.hint(),
             Self::Output(error) => error.hint(),
         }
     }

@@ -10,7 +10,8 @@
 //! | [`certificate`], [`download`] | the key to seal with: a file, the web, the controller |
 //! | [`namespace`], [`kubeconfig`], [`pod`] | where a namespace comes from if nobody names it |
 //! | [`connection`], [`controller_client`] | the controller, through the API server's proxy |
-//! | [`seal`], [`raw`] | the work |
+//! | [`seal`], [`raw`], [`merge`] | sealing |
+//! | [`sealed_input`], [`recover`], [`remote`] | what is done with SealedSecrets |
 //! | [`error`] | what went wrong and what to do |
 //!
 //! The network is used only where a mode needs it. With `--cert FILE` nothing is contacted, and
@@ -25,12 +26,16 @@ pub mod env;
 pub mod error;
 pub mod input;
 pub mod kubeconfig;
+pub mod merge;
 pub mod mode;
 pub mod namespace;
 pub mod output;
 pub mod pod;
 pub mod raw;
+pub mod recover;
+pub mod remote;
 pub mod seal;
+pub mod sealed_input;
 
 mod run;
 

@@ -42,9 +42,6 @@ pub enum ModeError {
     /// Two sources for one value.
     #[error("--raw takes its value either from -f or from --from-file, both are given")]
     TwoSources,
-    /// A mode that isn't there yet.
-    #[error("this mode is not available yet")]
-    NotYet,
     /// A mode without output.
     #[error("{mode} writes nothing to -w {file:?}")]
     NothingToWrite {
@@ -118,7 +115,6 @@ impl Explain for ModeError {
             }
             Self::SeveralFiles(_) => "run kubeseal --raw once for each value".to_owned(),
             Self::TwoSources => "leave one of them out".to_owned(),
-            Self::NotYet => "nothing was read or changed".to_owned(),
             Self::NothingToWrite {
                 mode: "--merge-into",
                 ..

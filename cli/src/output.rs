@@ -132,16 +132,12 @@ impl Destination {
     }
 }
 
-/// Replaces a file by way of a temporary one beside it. The new file has mode 0600, or the
-/// `permissions` given.
+/// Replaces a file by way of a temporary one beside it. The new file has mode 0600, or the mode and,
+/// where that is allowed, the owner of the `old` one.
 ///
 /// # Errors
 /// The operating system's; the file is as it was then.
-pub fn replace(
-    path: &Path,
-    content: &[u8],
-    permissions: Option<fs::Permissions>,
-) -> io::Result<()> {
+pub fn replace(path: &Path, content: &[u8], old: Option<&fs::Metadata>) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -150,8 +146,14 @@ pub fn replace(
         .prefix(".kubeseal-")
         .tempfile_in(folder)?;
     temporary.write_all(content)?;
-    if let Some(permissions) = permissions {
-        temporary.as_file().set_permissions(permissions)?;
+    if let Some(old) = old {
+        // The owner first: changing it may reset bits of the mode. Only root may give files away.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt as _, fchown};
+            let _ = fchown(temporary.as_file(), Some(old.uid()), Some(old.gid()));
+        }
+        temporary.as_file().set_permissions(old.permissions())?;
     }
     temporary.as_file().sync_all()?;
     temporary.persist(path).map_err(|error| error.error)?;

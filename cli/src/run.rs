@@ -1,21 +1,30 @@
 //! One run, from the command line to the exit code.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use sealed_secrets_crds::SealedSecret;
 use zeroize::Zeroizing;
 
 use crate::args::{self, Options};
 use crate::certificate::Origin;
+use crate::controller_client::Controller;
 use crate::env::Environment;
 use crate::error::Error;
 use crate::input::Source;
-use crate::mode::{Mode, ModeError};
+use crate::merge::Target;
+use crate::mode::Mode;
 use crate::namespace::Namespaces;
 use crate::output::{Destination, Format};
 use crate::raw;
+use crate::recover;
+use crate::remote;
 use crate::seal::{self, Rules};
+use crate::sealed_input;
+
+const SECRETS: &str = "Secrets in JSON or YAML";
 
 /// Does what the command line (without the program's name) asks for.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
@@ -53,9 +62,13 @@ fn execute(
         }
         Mode::Raw => run.raw()?,
         Mode::Seal => run.seal()?,
-        Mode::RecoveryUnseal | Mode::Validate | Mode::ReEncrypt | Mode::MergeInto(_) => {
-            return Err(ModeError::NotYet.into());
+        Mode::MergeInto(path) => run.merge(&path)?,
+        Mode::Validate => {
+            let sealed = run.sealed_secrets()?;
+            remote::validate(&Controller::find(&options, environment)?, &sealed)?;
         }
+        Mode::ReEncrypt => run.re_encrypt()?,
+        Mode::RecoveryUnseal => run.recover()?,
     }
     Ok(())
 }
@@ -73,7 +86,7 @@ impl Run<'_> {
         let format = self.format()?;
         let origin = self.origin()?;
         let source = Source::of(&self.options.secret_file);
-        let documents = source.documents(&source.read("Secrets in JSON or YAML")?, "Secret")?;
+        let documents = source.documents(&source.read(SECRETS)?, "Secret")?;
         let input = source.to_string();
         let ready = seal::prepare(&documents, &input, &self.rules(), &self.namespaces)?;
         let key = origin.public_key(self.options, self.environment, self.now)?;
@@ -92,6 +105,74 @@ impl Run<'_> {
         let key = origin.public_key(self.options, self.environment, self.now)?;
         let sealed = raw::seal(&value, &label, &key, &mut rand::rng())?;
         Ok(self.destination().write(sealed.as_bytes())?)
+    }
+
+    fn merge(&self, path: &Path) -> Result<(), Error> {
+        let format = Format::of(&self.options.format, path.as_os_str())?;
+        let mut target = Target::open(path)?;
+        let origin = self.origin()?;
+        let source = Source::of(&self.options.secret_file);
+        let documents = source.documents(&source.read(SECRETS)?, "Secret")?;
+        let additions = target.prepare(
+            &documents,
+            &source.to_string(),
+            &self.rules(),
+            &self.namespaces,
+        )?;
+        let key = origin.public_key(self.options, self.environment, self.now)?;
+        target.merge(&additions, &key, &mut rand::rng())?;
+        Ok(target.save(format)?)
+    }
+
+    fn re_encrypt(&self) -> Result<(), Error> {
+        let destination = self.re_encrypted_file();
+        let format = Format::of(&self.options.format, destination)?;
+        let sealed = self.sealed_secrets()?;
+        let controller = Controller::find(self.options, self.environment)?;
+        let sealed = remote::re_encrypt(&controller, &sealed)?;
+        let mut result = String::new();
+        for object in &sealed {
+            result.push_str(&format.encode(object)?);
+        }
+        Ok(Destination::of(destination).write(result.as_bytes())?)
+    }
+
+    /// Where re-encrypted SealedSecrets go: back where they came from, unless `-w` says otherwise.
+    fn re_encrypted_file(&self) -> &OsStr {
+        let Options {
+            secret_file,
+            sealed_secret_file,
+            ..
+        } = self.options;
+        match Path::new(secret_file) {
+            input
+                if sealed_secret_file.is_empty()
+                    && input.is_file()
+                    && !input.starts_with("/dev") =>
+            {
+                secret_file
+            }
+            _ => sealed_secret_file,
+        }
+    }
+
+    fn recover(&self) -> Result<(), Error> {
+        let format = self.format()?;
+        let keyring = recover::keyring(&self.options.recovery_private_keys, &mut rand::rng())?;
+        let mut result = Zeroizing::new(String::new());
+        for sealed in self.sealed_secrets()? {
+            result.push_str(&recover::unseal(&sealed, &keyring, format)?);
+        }
+        Ok(self.destination().write(result.as_bytes())?)
+    }
+
+    fn sealed_secrets(&self) -> Result<Vec<SealedSecret>, Error> {
+        let source = Source::of(&self.options.secret_file);
+        let documents = source.documents(
+            &source.read("SealedSecrets in JSON or YAML")?,
+            "SealedSecret",
+        )?;
+        Ok(sealed_input::read(&documents, &source.to_string())?)
     }
 
     fn rules(&self) -> Rules {

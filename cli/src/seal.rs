@@ -32,7 +32,7 @@ pub struct SealError {
     pub number: usize,
     /// Why.
     #[source]
-    pub problem: SealProblem,
+    pub problem: Box<SealProblem>,
 }
 
 /// Why a document can't be sealed.
@@ -94,7 +94,7 @@ pub fn prepare(
             complete(document, rules, namespaces).map_err(|problem| SealError {
                 input: input.to_owned(),
                 number: document.number,
-                problem,
+                problem: Box::new(problem),
             })
         })
         .collect()
@@ -121,10 +121,10 @@ pub fn seal<R: CryptoRng + ?Sized>(
                 seal_secret(rng, key, secret, *scope).map_err(|source| SealError {
                     input: input.to_owned(),
                     number: *number,
-                    problem: SealProblem::Encrypt {
+                    problem: Box::new(SealProblem::Encrypt {
                         name: secret.name.clone().unwrap_or_default(),
                         source,
-                    },
+                    }),
                 })
             },
         )
@@ -164,7 +164,7 @@ fn name_or_none(name: &Option<String>) -> &str {
 
 impl Explain for SealError {
     fn hint(&self) -> Option<String> {
-        match &self.problem {
+        match self.problem.as_ref() {
             SealProblem::Secret(PlainSecretError::WrongKind { kind, .. }) => Some(match kind.as_str() {
                 kind if kind.starts_with("SealedSecret") => {
                     "it is sealed already; --re-encrypt seals it again with the newest key".to_owned()

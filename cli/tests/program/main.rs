@@ -1,0 +1,21 @@
+//! The program as a user meets it: the real binary, files, variables and exit codes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "what panics here is a test that failed"
+)]
+
+mod api_server;
+mod bench;
+mod certificates;
+mod cluster;
+mod documents;
+mod flags;
+mod merging;
+mod namespaces;
+mod offline;
+mod raw;
+mod recovery;
+mod sealing;
+mod writing;
