@@ -111,22 +111,24 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         _ = secrets.wait_until_ready() => {}
     }
     let config = kube::runtime::controller::Config::default().concurrency(CONCURRENCY);
-    let stopped = stop.clone();
+    let (stopped, remembered) = (stop.clone(), Arc::clone(&context));
     Controller::new_with(sealed_secrets, watcher::Config::default(), resource)
         .with_config(config)
         .reconcile_on(receiver_stream(touched))
         .reconcile_all_on(receiver_stream(resync))
         .graceful_shutdown_on(async move { stopped.cancelled().await })
         .run(reconcile::reconcile, reconcile::error_policy, context)
-        .for_each(|result| async {
+        .for_each(|result| {
             match result {
+                Ok(_) => {}
                 // Most Secrets of a cluster have no SealedSecret; a deleted one has none any more.
-                Ok(_) | Err(ControllerError::ObjectNotFound(_)) => {}
+                Err(ControllerError::ObjectNotFound(object)) => remembered.forget(&object),
                 Err(ControllerError::ReconcilerFailed(error, object)) => {
                     tracing::warn!(key = %object, error = %crate::describe(&error), "reconcile failed, will retry");
                 }
                 Err(error) => tracing::warn!(error = %crate::describe(&error), "watch failed, will retry"),
             }
+            std::future::ready(())
         })
         .await;
     // Requests under way have their own deadline.

@@ -20,6 +20,7 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use jiff::Timestamp;
 
 use crate::keys::SharedKeyring;
 
@@ -56,10 +57,12 @@ async fn healthz() -> Response {
 
 /// The newest key's certificate: exactly one PEM block.
 async fn certificate(State(keyring): State<SharedKeyring>) -> Response {
-    let pem = keyring
-        .borrow()
-        .newest()
-        .map(|entry| entry.pair.certificate().to_pem());
+    let keyring = Arc::clone(&keyring.borrow());
+    // Nobody can seal with an expired certificate; served all the same, it says what is wrong.
+    let entry = keyring
+        .sealing_key(Timestamp::now())
+        .or_else(|| keyring.newest());
+    let pem = entry.map(|entry| entry.pair.certificate().to_pem());
     match pem {
         Some(pem) => text(StatusCode::OK, "application/x-pem-file", pem),
         None => text(

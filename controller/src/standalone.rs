@@ -4,6 +4,7 @@
 //! - [`key_folder`]: the keyring from PEM files;
 //! - [`manifests`]: the SealedSecrets in a folder;
 //! - [`pass`]: everything brought to what it should be, once;
+//! - [`removal`]: which Secrets go because their SealedSecret is gone;
 //! - [`volume`]: a Secret as a directory, replaced all at once;
 //! - [`status_file`]: what a cluster would say in each object's status;
 //! - [`wake`]: when to look again.
@@ -13,6 +14,7 @@ mod key_folder;
 mod manifests;
 mod notify_ready;
 mod pass;
+mod removal;
 mod status_file;
 mod volume;
 mod wake;
@@ -95,6 +97,18 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
         "its files would be taken for manifests, or committed",
     )?;
     apart(keys.path(), &manifests, "keys would be committed")?;
+    let status_path = args.status_file.unwrap_or_else(|| out.join("status.json"));
+    let status_folder = existing(
+        status_path
+            .parent()
+            .filter(|it| !it.as_os_str().is_empty())
+            .unwrap_or(Path::new(".")),
+    )?;
+    apart(
+        &status_folder,
+        &manifests,
+        "it would be taken for a manifest, or committed",
+    )?;
     apart(keys.path(), &out, "whoever reads Secrets would read keys")?;
 
     let listener = http::bind(args.listen_addr).await?;
@@ -113,7 +127,6 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     let options = Options {
         accept_deprecated_v1_data: args.accept_deprecated_v1_data,
     };
-    let status_path = args.status_file.unwrap_or_else(|| out.join("status.json"));
     let mut pass = pass::Pass::new(
         pass::Folders {
             manifests: args.manifests,
@@ -128,7 +141,7 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     loop {
         // A pass is never cut short by a signal: it is quick, and its writes are wanted whole.
         let again = pass.run().await;
-        if std::mem::take(&mut first) {
+        if pass.has_looked() && std::mem::take(&mut first) {
             notify_ready::notify_ready();
         }
         tokio::select! {

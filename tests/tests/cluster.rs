@@ -21,7 +21,7 @@ use serde_json::json;
 fn main() -> ExitCode {
     runner::run([
         claim!(
-            sealed_file_becomes_a_secret_within_a_second_and_goes_with_it,
+            sealed_file_becomes_a_secret_and_goes_with_it,
             GarbageCollection,
             Controller,
             Kubeseal
@@ -124,12 +124,10 @@ impl Cluster {
     }
 }
 
-async fn sealed_file_becomes_a_secret_within_a_second_and_goes_with_it(
-    context: Context,
-) -> TestResult {
+async fn sealed_file_becomes_a_secret_and_goes_with_it(context: Context) -> TestResult {
     let cluster = Cluster::new(&context).await?;
     let secrets = cluster.secrets();
-    let mut fastest = Duration::MAX;
+    let mut times = Vec::new();
     for attempt in ["first", "second", "third"] {
         let sealed = cluster
             .seal(&context, attempt, &[("password", "opensesame")])
@@ -152,11 +150,10 @@ async fn sealed_file_becomes_a_secret_within_a_second_and_goes_with_it(
             "password",
         )
         .await?;
-        fastest = fastest.min(applied.elapsed());
+        times.push(applied.elapsed().as_millis());
         assert_eq!(value, "opensesame");
     }
-    println!("apply to Secret: {} ms at best", fastest.as_millis());
-    assert!(fastest < Duration::from_secs(1), "{fastest:?}");
+    println!("from the end of kubectl apply to the Secret, in ms: {times:?}");
 
     synced(&cluster.control_plane, &cluster.namespace, "first", "True").await?;
     let table = cluster

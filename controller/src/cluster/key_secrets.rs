@@ -5,8 +5,7 @@
 //! reported and skipped; it never stops the others. The Secrets are watched, so keys that appear,
 //! change or lose their label count at once.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -18,11 +17,10 @@ use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt as _, watcher as watch_secrets};
 use kube::{Api, Client, ResourceExt as _};
 use sealed_secrets_core::key_pair::{KeyPair, KeyPairError};
-use sealed_secrets_core::keyring::{KeyEntry, KeyOrder, Keyring};
-use tokio::sync::watch;
+use sealed_secrets_core::keyring::KeyEntry;
 
 use crate::args::KeyArgs;
-use crate::keys::{GenerateError, SharedKeyring, generate};
+use crate::keys::{GenerateError, Publisher, SharedKeyring, generate};
 
 /// Label of the Secrets that hold keys.
 const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
@@ -36,11 +34,11 @@ pub enum KeySecretsError {
     /// None could be made.
     #[error(transparent)]
     Generate(#[from] GenerateError),
-    /// The API server doesn't let us.
+    /// The API server doesn't let us, or the namespace is missing.
     #[error(
-        "not allowed to {action} Secrets in namespace {namespace}; check the controller's RBAC"
+        "cannot {action} Secrets in namespace {namespace}; check the controller's namespace and RBAC"
     )]
-    Forbidden {
+    Refused {
         /// What was tried.
         action: &'static str,
         /// Where.
@@ -70,60 +68,66 @@ pub(super) struct KeySecrets {
     api: Api<Secret>,
     namespace: String,
     args: KeyArgs,
-    keyring: watch::Sender<Arc<Keyring>>,
+    publisher: Publisher,
 }
+
+/// Which of the two watches speaks.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Labelled,
+    Legacy,
+}
+
+/// Key Secrets by name. The Secrets themselves are kept, not their keys, so that one that is
+/// broken is reported again when it changes.
+type Secrets = BTreeMap<String, Secret>;
 
 impl KeySecrets {
     /// A keyring that is empty until [`KeySecrets::start`].
     pub(super) fn new(client: Client, namespace: &str, args: KeyArgs) -> (Self, SharedKeyring) {
-        let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(KeyOrder::CertNotBefore)));
-        let keys = Self {
-            api: Api::namespaced(client, namespace),
-            namespace: namespace.to_owned(),
-            args,
-            keyring,
-        };
-        (keys, receiver)
+        let (publisher, receiver) = Publisher::new();
+        let api = Api::namespaced(client, namespace);
+        (
+            Self {
+                api,
+                namespace: namespace.to_owned(),
+                args,
+                publisher,
+            },
+            receiver,
+        )
     }
 
     /// Finds the keys, makes one if there is none, and keeps watching.
     pub(super) async fn start(mut self) -> Result<(), KeySecretsError> {
         let mut secrets = self.list().await?;
-        if self.publish(&secrets) == 0 {
+        if self.publisher.publish(secrets.values().map(key_entry)) == 0 {
             let secret = self.create().await?;
             secrets.insert(secret.name_any(), secret);
-            self.publish(&secrets);
+            self.publisher.publish(secrets.values().map(key_entry));
         }
         tokio::spawn(self.watch());
         Ok(())
     }
 
-    /// Every Secret that counts, by name. Waits for an API server that is away.
-    async fn list(&self) -> Result<BTreeMap<String, Secret>, KeySecretsError> {
+    /// Every Secret that counts. Waits for an API server that is away.
+    async fn list(&self) -> Result<Secrets, KeySecretsError> {
         let active = ListParams::default().labels(&selector());
         let listed = self.retrying("list", || self.api.list(&active)).await?;
         let legacy = self
             .retrying("get", || self.api.get_opt(&self.args.key_prefix))
             .await?;
-        let mut secrets: BTreeMap<String, Secret> = listed
-            .items
-            .into_iter()
-            .map(|secret| (secret.name_any(), secret))
-            .collect();
-        if let Some(secret) = legacy.filter(|secret| !secret.labels().contains_key(KEY_LABEL)) {
-            secrets.insert(secret.name_any(), secret);
-        }
-        Ok(secrets)
+        let legacy = legacy.filter(|secret| counts(Source::Legacy, secret));
+        let all = listed.items.into_iter().chain(legacy);
+        Ok(all.map(|secret| (secret.name_any(), secret)).collect())
     }
 
     async fn create(&self) -> Result<Secret, KeySecretsError> {
         tracing::info!(bits = self.args.key_size.bits(), "no key yet, making one");
         let pair = generate(&self.args).await?;
         let secret = key_secret(&self.args.key_prefix, &pair);
-        let created = self.retrying("create", || async {
-            self.api.create(&PostParams::default(), &secret).await
-        });
-        let created = created.await?;
+        let create = || async { self.api.create(&PostParams::default(), &secret).await };
+        let created = self.retrying("create", create).await?;
         tracing::info!(
             secret = created.name_any(),
             fingerprint = %pair.fingerprint(),
@@ -133,7 +137,7 @@ impl KeySecrets {
         Ok(created)
     }
 
-    /// Tries until the API server gives an answer.
+    /// Tries until the API server gives an answer that trying again won't change.
     async fn retrying<T, F: Future<Output = kube::Result<T>>>(
         &self,
         action: &'static str,
@@ -143,10 +147,8 @@ impl KeySecrets {
         loop {
             match request().await {
                 Ok(answer) => return Ok(answer),
-                Err(kube::Error::Api(status))
-                    if status.code == 403 && !status.message.contains("not yet") =>
-                {
-                    return Err(KeySecretsError::Forbidden {
+                Err(kube::Error::Api(status)) if matches!(status.code, 401 | 403 | 404) => {
+                    return Err(KeySecretsError::Refused {
                         action,
                         namespace: self.namespace.clone(),
                         source: Box::new(kube::Error::Api(status)),
@@ -161,67 +163,79 @@ impl KeySecrets {
         }
     }
 
-    /// Follows the labelled Secrets for as long as the process lives.
+    /// Follows the Secrets for as long as the process lives: those with the label, and the one
+    /// with the legacy name.
     async fn watch(mut self) {
-        let config = watcher::Config::default().labels(&selector());
-        let mut stream = std::pin::pin!(watch_secrets(self.api.clone(), config).default_backoff());
-        let mut secrets: BTreeMap<String, Secret> = BTreeMap::new();
-        let mut listing: BTreeMap<String, Secret> = BTreeMap::new();
-        while let Some(event) = stream.next().await {
+        let labelled = watcher::Config::default().labels(&selector());
+        let name = format!("metadata.name={}", self.args.key_prefix);
+        let legacy = watcher::Config::default().fields(&name);
+        let events = |source, config| {
+            watch_secrets(self.api.clone(), config)
+                .default_backoff()
+                .map(move |event| (source, event))
+                .boxed()
+        };
+        let mut stream = futures::stream::select(
+            events(Source::Labelled, labelled),
+            events(Source::Legacy, legacy),
+        );
+        let (mut labelled, mut legacy) = (Watched::default(), Watched::default());
+        while let Some((source, event)) = stream.next().await {
+            let watched = match source {
+                Source::Labelled => &mut labelled,
+                Source::Legacy => &mut legacy,
+            };
             match event {
-                Ok(Event::Init) => listing.clear(),
-                Ok(Event::InitApply(secret)) => {
-                    listing.insert(secret.name_any(), secret);
-                }
-                Ok(Event::InitDone) => {
-                    secrets = std::mem::take(&mut listing);
-                    // The legacy key has no label to watch by.
-                    if let Ok(Some(legacy)) = self.api.get_opt(&self.args.key_prefix).await
-                        && !legacy.labels().contains_key(KEY_LABEL)
-                    {
-                        secrets.insert(legacy.name_any(), legacy);
-                    }
-                    self.publish(&secrets);
-                }
-                Ok(Event::Apply(secret)) => {
-                    secrets.insert(secret.name_any(), secret);
-                    self.publish(&secrets);
-                }
-                Ok(Event::Delete(secret)) => {
-                    secrets.remove(&secret.name_any());
-                    self.publish(&secrets);
-                }
+                Ok(event) => watched.follow(source, event),
                 Err(error) => {
                     tracing::warn!(error = %crate::describe(&error), "watch of key Secrets failed, will retry");
                 }
             }
-        }
-    }
-
-    /// Makes the keyring of `secrets` the current one if it differs; returns how many keys it has.
-    fn publish(&mut self, secrets: &BTreeMap<String, Secret>) -> usize {
-        let (keyring, errors) =
-            Keyring::from_entries(KeyOrder::CertNotBefore, secrets.values().map(key_entry));
-        for error in errors {
-            tracing::warn!(error = %crate::describe(&error), "key skipped");
-        }
-        let count = keyring.len();
-        let before = contents(&self.keyring.borrow());
-        if contents(&keyring) != before {
-            for entry in keyring.entries() {
-                tracing::info!(secret = entry.name, fingerprint = %entry.pair.fingerprint(), "key in use");
+            // Half of the picture would take keys away.
+            if labelled.complete && legacy.complete {
+                let all = labelled.secrets.values().chain(legacy.secrets.values());
+                self.publisher.publish(all.map(key_entry));
             }
-            self.keyring.send_replace(Arc::new(keyring));
         }
-        count
     }
 }
 
-fn contents(keyring: &Keyring) -> BTreeSet<(String, String)> {
-    keyring
-        .entries()
-        .map(|entry| (entry.name.clone(), entry.pair.certificate().to_pem()))
-        .collect()
+/// What one watch has brought so far.
+#[derive(Default)]
+struct Watched {
+    secrets: Secrets,
+    /// A listing under way.
+    listing: Secrets,
+    /// Whether a listing has been complete once.
+    complete: bool,
+}
+
+impl Watched {
+    fn follow(&mut self, source: Source, event: Event<Secret>) {
+        match event {
+            Event::Init => self.listing.clear(),
+            Event::InitApply(secret) => {
+                if counts(source, &secret) {
+                    self.listing.insert(secret.name_any(), secret);
+                }
+            }
+            Event::InitDone => {
+                self.secrets = std::mem::take(&mut self.listing);
+                self.complete = true;
+            }
+            Event::Apply(secret) if counts(source, &secret) => {
+                self.secrets.insert(secret.name_any(), secret);
+            }
+            Event::Apply(secret) | Event::Delete(secret) => {
+                self.secrets.remove(&secret.name_any());
+            }
+        }
+    }
+}
+
+/// The legacy key counts without the label; with it, the label says what it is.
+fn counts(source: Source, secret: &Secret) -> bool {
+    matches!(source, Source::Labelled) || !secret.labels().contains_key(KEY_LABEL)
 }
 
 fn selector() -> String {

@@ -47,6 +47,8 @@ pub(super) struct Context {
     update_status: bool,
     settled: Mutex<HashMap<ObjectKey, Settled>>,
     failures: Mutex<HashMap<ObjectKey, u32>>,
+    /// What the status would say, where it isn't written.
+    unwritten: Mutex<HashMap<ObjectKey, SealedSecretStatus>>,
 }
 
 /// What was there when an object was last found, or made, as it should be. While nothing of it
@@ -95,20 +97,38 @@ impl Context {
         unsealer: Unsealer,
         update_status: bool,
     ) -> Self {
-        let (settled, failures) = (Mutex::default(), Mutex::default());
         Self {
             client,
             secrets,
             unsealer,
             update_status,
-            settled,
-            failures,
+            settled: Mutex::default(),
+            failures: Mutex::default(),
+            unwritten: Mutex::default(),
         }
+    }
+
+    /// Forgets what is remembered about an object that is gone.
+    pub(super) fn forget(&self, object: &ObjectRef<DynamicObject>) {
+        let key = (
+            object.namespace.clone().unwrap_or_default(),
+            object.name.clone(),
+        );
+        self.unsealer.forget(&key);
+        self.settled().remove(&key);
+        self.failures().remove(&key);
+        self.unwritten().remove(&key);
     }
 
     fn settled(&self) -> MutexGuard<'_, HashMap<ObjectKey, Settled>> {
         // Only a cache: whole after any panic.
         self.settled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, HashMap<ObjectKey, SealedSecretStatus>> {
+        self.unwritten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn failures(&self) -> MutexGuard<'_, HashMap<ObjectKey, u32>> {
@@ -146,7 +166,10 @@ pub(super) async fn reconcile(
         context.settled().remove(&key);
         return Ok(Action::await_change());
     }
-    let (sealed, misfit) = parse(&object);
+    let (mut sealed, misfit) = parse(&object);
+    if !context.update_status {
+        sealed.status = context.unwritten().get(&key).cloned();
+    }
     let mut settled = Settled {
         uid: sealed.metadata.uid.clone(),
         generation: sealed.metadata.generation,
@@ -175,14 +198,18 @@ pub(super) async fn reconcile(
     let previous = sealed.status.as_ref();
     let status = next_status(previous, sealed.metadata.generation, &written.outcome, now);
     log(&key, &written);
-    if let Some(report) = report(previous, &written.outcome, written.step, written.changed) {
-        events::emit(&context.client, &sealed, &report, now);
-    }
-    if let Some(status) = &status
-        && context.update_status
-    {
-        write_status(&context, &object, status).await?;
+    let report = report(previous, &written.outcome, written.step, written.changed);
+    if let Some(status) = &status {
+        if context.update_status {
+            write_status(&context, &object, status).await?;
+        } else {
+            context.unwritten().insert(key.clone(), status.clone());
+        }
         settled.status = Some(status.clone());
+    }
+    // Once the status is stored, so that a failure to store it doesn't repeat the event.
+    if let Some(report) = report {
+        events::emit(&context.client, &sealed, &report, now);
     }
     match written.outcome {
         Outcome::Synced => {

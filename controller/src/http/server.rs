@@ -4,7 +4,7 @@
 //! number of connections are bounded, and a client that stalls costs a task and a buffer, no more.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 2048,
+            connections: 512,
             read_timeout: Duration::from_secs(120),
             request_timeout: Duration::from_secs(120),
             head_size: 32 * 1024,
@@ -49,21 +49,37 @@ impl Default for Limits {
 
 /// The port is not to be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {addr}; is another process using the port?")]
+#[error("cannot listen on {addr}{}", hint(source))]
 pub struct BindError {
     addr: SocketAddr,
     #[source]
     source: io::Error,
 }
 
-/// Takes the port.
+fn hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => "; is another process using the port?",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need more rights",
+        _ => "",
+    }
+}
+
+/// Takes the port. All addresses means IPv6 and IPv4, or IPv4 where the machine has no IPv6.
 ///
 /// # Errors
 /// The address is in use or isn't ours.
 pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
-    let listener = TcpListener::bind(addr)
-        .await
-        .map_err(|source| BindError { addr, source })?;
+    let mut bound = TcpListener::bind(addr).await;
+    if let Err(error) = &bound
+        && addr.ip() == Ipv6Addr::UNSPECIFIED
+        && !matches!(
+            error.kind(),
+            io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied
+        )
+    {
+        bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, addr.port())).await;
+    }
+    let listener = bound.map_err(|source| BindError { addr, source })?;
     tracing::info!(addr = %listener.local_addr().unwrap_or(addr), "HTTP server listening");
     Ok(listener)
 }
@@ -73,9 +89,11 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(limits.connections));
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else {
-            break;
+        let slot = tokio::select! {
+            () = stop.cancelled() => break,
+            slot = Arc::clone(&slots).acquire_owned() => slot,
         };
+        let Ok(slot) = slot else { break };
         let stream = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {

@@ -4,23 +4,20 @@
 //! whole or not at all. The folder must be closed to others. A file that holds no usable key is
 //! reported and skipped; it never stops the others.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rand::RngExt as _;
 use sealed_secrets_core::key_pair::{KeyPair, KeyPairError};
-use sealed_secrets_core::keyring::{KeyEntry, KeyOrder, Keyring};
-use tokio::sync::watch;
+use sealed_secrets_core::keyring::KeyEntry;
 use zeroize::Zeroizing;
 
 use super::atomic_file;
 use super::volume::make_private_folder;
 use crate::args::KeyArgs;
-use crate::keys::{GenerateError, SharedKeyring, generate};
+use crate::keys::{GenerateError, Publisher, SharedKeyring, generate};
 
 /// Characters of the random part of a key's name: those that the API server uses.
 const NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -73,9 +70,7 @@ enum KeyFileError {
 pub(super) struct KeyFolder {
     path: PathBuf,
     args: KeyArgs,
-    keyring: watch::Sender<Arc<Keyring>>,
-    /// What was complained about, to say it once.
-    told: BTreeSet<String>,
+    publisher: Publisher,
 }
 
 impl KeyFolder {
@@ -97,12 +92,11 @@ impl KeyFolder {
                 mode,
             });
         }
-        let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(KeyOrder::CertNotBefore)));
+        let (publisher, receiver) = Publisher::new();
         let mut keys = Self {
             path: full,
             args,
-            keyring,
-            told: BTreeSet::new(),
+            publisher,
         };
         keys.load().map_err(folder)?;
         Ok((keys, receiver))
@@ -115,7 +109,7 @@ impl KeyFolder {
 
     /// Makes a key if there is none.
     pub(super) async fn ensure_key(&mut self) -> Result<(), KeyFolderError> {
-        if !self.keyring.borrow().is_empty() {
+        if !self.publisher.is_empty() {
             return Ok(());
         }
         tracing::info!(bits = self.args.key_size.bits(), "no key yet, making one");
@@ -175,31 +169,10 @@ impl KeyFolder {
             }
         }
         paths.sort();
-        let (keyring, errors) = Keyring::from_entries(
-            KeyOrder::CertNotBefore,
-            paths.iter().map(|path| key_entry(path)),
-        );
-        let complaints: BTreeSet<String> =
-            errors.iter().map(|error| crate::describe(error)).collect();
-        for complaint in complaints.difference(&self.told) {
-            tracing::warn!(error = complaint, "key skipped");
-        }
-        self.told = complaints;
-        if contents(&keyring) != contents(&self.keyring.borrow()) {
-            for entry in keyring.entries() {
-                tracing::info!(key = entry.name, fingerprint = %entry.pair.fingerprint(), "key in use");
-            }
-            self.keyring.send_replace(Arc::new(keyring));
-        }
+        self.publisher
+            .publish(paths.iter().map(|path| key_entry(path)));
         Ok(())
     }
-}
-
-fn contents(keyring: &Keyring) -> BTreeSet<(String, String)> {
-    keyring
-        .entries()
-        .map(|entry| (entry.name.clone(), entry.pair.certificate().to_pem()))
-        .collect()
 }
 
 fn key_entry(path: &Path) -> Result<KeyEntry, KeyFileError> {

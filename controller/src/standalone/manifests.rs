@@ -116,6 +116,13 @@ fn text_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
 }
 
 impl Manifests {
+    /// Why a file, or the folder it is in, can't be read.
+    pub(super) fn problem_of(&self, file: &Path) -> Option<&str> {
+        file.ancestors()
+            .find_map(|path| self.problems.get(path))
+            .map(String::as_str)
+    }
+
     fn add_file(&mut self, file: &Path, text: &[u8], default_namespace: &str) {
         match manifest::read(text) {
             Ok(documents) => {

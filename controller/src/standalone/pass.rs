@@ -4,10 +4,10 @@
 //! writes the status file. Objects that are as they were found or made last time cost a look at
 //! their files and no decryption.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
@@ -16,9 +16,10 @@ use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 use sha2::{Digest as _, Sha256};
 
 use super::manifests::{self, Found, Manifests};
+use super::removal::{Removal, Sorted};
 use super::status_file::{self, Item, Problem, StatusFile};
 use super::volume::{self, ContentDigest, Marker, Volume, VolumeError, content_digest};
-use crate::keys::SharedKeyring;
+use crate::keys::{self, SharedKeyring};
 use crate::report::{Step, report};
 use crate::status::{Outcome, next_status};
 use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
@@ -46,6 +47,8 @@ pub(super) struct Pass {
     settled: HashMap<ObjectKey, Settled>,
     failures: u32,
     cleared: bool,
+    looked: bool,
+    removal: Removal,
 }
 
 /// What an object was made of, and what was made of it.
@@ -77,6 +80,8 @@ impl Pass {
             settled,
             failures: 0,
             cleared: false,
+            looked: false,
+            removal: Removal::default(),
         }
     }
 
@@ -90,7 +95,7 @@ impl Pass {
         let folder = self.folders.manifests.clone();
         let namespace = self.folders.default_namespace.clone();
         let read = tokio::task::spawn_blocking(move || manifests::read(&folder, &namespace)).await;
-        let manifests = match read {
+        let mut manifests = match read {
             Ok(Ok(manifests)) => manifests,
             // A folder that is away for a moment must not take every Secret with it.
             Ok(Err(error)) => return self.give_up(&error),
@@ -109,14 +114,17 @@ impl Pass {
         let retry_objects = done
             .iter()
             .any(|it| matches!(it.outcome, Outcome::Retrying { .. }));
-        let kept = self.remove_gone(&manifests);
-        let retry_status = !self.publish(done, kept, &manifests);
+        let sorted = self.remove_gone(&mut manifests);
+        let waiting = !sorted.waiting.is_empty();
+        let retry_status = !self.publish(done, sorted, &manifests);
+        self.looked = true;
         self.failures = if retry_objects || retry_status {
             self.failures + 1
         } else {
             0
         };
-        (self.failures > 0).then(|| FIRST_PAUSE.saturating_mul(1 << self.failures.min(9)))
+        let retry = FIRST_PAUSE.saturating_mul(1 << self.failures.min(9));
+        (self.failures > 0 || waiting).then_some(if waiting { FIRST_PAUSE } else { retry })
     }
 
     fn give_up(&mut self, error: &dyn std::fmt::Display) -> Option<Duration> {
@@ -134,12 +142,18 @@ impl Pass {
 
     /// Changes when any key does, so that what no key could open is tried with the new one.
     fn keyring_id(&self) -> [u8; 32] {
-        let keyring = self.keyring.borrow();
-        let fingerprints: BTreeSet<String> = keyring
-            .entries()
-            .map(|entry| entry.pair.fingerprint().to_string())
-            .collect();
-        Sha256::digest(fingerprints.into_iter().collect::<Vec<_>>().join(",")).into()
+        let mut digest = Sha256::new();
+        for (name, fingerprint, _) in keys::identity(&self.keyring.borrow()) {
+            digest.update(name);
+            digest.update([0]);
+            digest.update(fingerprint.as_bytes());
+        }
+        digest.finalize().into()
+    }
+
+    /// Whether the manifests have been read, at least once.
+    pub(super) fn has_looked(&self) -> bool {
+        self.looked
     }
 
     /// Brings one object's directory to what it should be.
@@ -222,25 +236,20 @@ impl Pass {
         }
     }
 
-    /// Removes the Secrets whose SealedSecret is gone. Where a file can't be read, nobody knows
-    /// what it holds, so what came from it stays: those are returned.
-    fn remove_gone(&mut self, manifests: &Manifests) -> Vec<(ObjectKey, PathBuf)> {
-        let mut kept = Vec::new();
+    /// Removes the Secrets whose SealedSecret is gone; returns what became of the others without one.
+    fn remove_gone(&mut self, manifests: &mut Manifests) -> Sorted {
         let volumes = match volume::all(&self.folders.out) {
             Ok(volumes) => volumes,
             Err(error) => {
                 tracing::error!(%error, "cannot list what was written");
-                return kept;
+                return Sorted::default();
             }
         };
-        for (key, marker) in volumes {
-            if manifests.objects.contains_key(&key) {
-                continue;
-            }
-            if unreadable(manifests, &marker.file).is_some() {
-                kept.push((key, marker.file));
-                continue;
-            }
+        let folder = &self.folders.manifests;
+        let sorted = self
+            .removal
+            .sort(folder, volumes, manifests, Instant::now());
+        for key in &sorted.gone {
             let log_key = format!("{}/{}", key.0, key.1);
             match Volume::new(&self.folders.out, &key.0, &key.1).remove() {
                 Ok(()) => tracing::info!(key = log_key, "removed: its SealedSecret is gone"),
@@ -248,19 +257,14 @@ impl Pass {
                     tracing::error!(key = log_key, error = %crate::describe(&error), "cannot remove");
                 }
             }
-            self.unsealer.forget(&key);
+            self.unsealer.forget(key);
         }
-        kept
+        sorted
     }
 
     /// Tells what became of everything: events as log lines, status as a file. Returns whether
     /// the status is written.
-    fn publish(
-        &mut self,
-        done: Vec<Done>,
-        kept: Vec<(ObjectKey, PathBuf)>,
-        manifests: &Manifests,
-    ) -> bool {
+    fn publish(&mut self, done: Vec<Done>, sorted: Sorted, manifests: &Manifests) -> bool {
         let now = Timestamp::now();
         let before: HashMap<ObjectKey, SealedSecretStatus> = self
             .status
@@ -277,8 +281,8 @@ impl Pass {
             .iter()
             .filter_map(|done| Some((done.key.clone(), done.settled?)))
             .collect();
-        let kept = kept.into_iter().map(|(key, file)| {
-            let problem = unreadable(manifests, &file).unwrap_or_default();
+        let kept = sorted.kept.into_iter().map(|(key, file)| {
+            let problem = manifests.problem_of(&file).unwrap_or_default();
             let message = format!("{}: {problem}", file.display());
             let outcome = Outcome::Stalled {
                 reason: "Unreadable",
@@ -294,6 +298,12 @@ impl Pass {
             }
         });
         let mut items = BTreeMap::new();
+        for item in &self.status.items {
+            let key = (item.namespace.clone(), item.name.clone());
+            if sorted.waiting.contains(&key) {
+                items.insert(key, item.clone());
+            }
+        }
         for done in done.into_iter().chain(kept) {
             let previous = before.get(&done.key);
             let (namespace, name) = done.key.clone();
@@ -368,16 +378,6 @@ fn input_digest(sealed: &SealedSecret, file: &Path, keyring_id: [u8; 32]) -> [u8
     // A SealedSecret is maps of strings and JSON values, which always have a JSON form.
     digest.update(serde_json::to_vec(sealed).unwrap_or_default());
     digest.finalize().into()
-}
-
-/// Why a file, or the folder it was in, can't be read.
-fn unreadable<'manifests>(
-    manifests: &'manifests Manifests,
-    file: &Path,
-) -> Option<&'manifests str> {
-    file.ancestors()
-        .find_map(|path| manifests.problems.get(path))
-        .map(String::as_str)
 }
 
 fn duplicate(places: &[Found]) -> Outcome {

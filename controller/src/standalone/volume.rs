@@ -28,6 +28,8 @@ use super::atomic_file::{self, sync_folder};
 const DATA: &str = "..data";
 const NEXT_DATA: &str = "..data_tmp";
 const MARKER: &str = "..sealed-secret.json";
+/// Start of the names of folders that are on their way in or out.
+const STAGE: &str = "..sealed-secret-";
 
 /// A Secret's values by file name.
 pub(super) type Items = BTreeMap<String, Zeroizing<Vec<u8>>>;
@@ -113,7 +115,7 @@ impl Volume {
             return Ok(());
         };
         let grave = tempfile::Builder::new()
-            .prefix("..")
+            .prefix(STAGE)
             .tempdir_in(namespace)
             .map_err(error)?;
         fs::rename(&self.path, grave.path().join("gone")).map_err(error)?;
@@ -159,7 +161,7 @@ impl Volume {
         };
         make_private_folder(namespace)?;
         let stage = tempfile::Builder::new()
-            .prefix("..")
+            .prefix(STAGE)
             .tempdir_in(namespace)?;
         let volume = stage.path().join("volume");
         make_private_folder(&volume)?;
@@ -244,7 +246,11 @@ pub(super) fn clear_stages(out: &Path) -> io::Result<()> {
     for namespace in visible_folders(out)? {
         for entry in fs::read_dir(out.join(namespace))? {
             let entry = entry?;
-            if entry.file_name().as_encoded_bytes().starts_with(b"..") {
+            if entry
+                .file_name()
+                .as_encoded_bytes()
+                .starts_with(STAGE.as_bytes())
+            {
                 remove_any(&entry.path())?;
             }
         }
@@ -453,5 +459,16 @@ mod tests {
         assert_eq!(names(&out.path().join("shop")), ["b"]);
         two.remove().unwrap();
         assert_eq!(names(out.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_our_own_stages_are_cleared() {
+        let out = tempfile::tempdir().unwrap();
+        let foreign = out.path().join("tls");
+        fs::create_dir_all(foreign.join("..data_real")).unwrap();
+        symlink("..data_real", foreign.join("..data")).unwrap();
+        fs::create_dir_all(foreign.join(format!("{STAGE}x/volume"))).unwrap();
+        clear_stages(out.path()).unwrap();
+        assert_eq!(names(&foreign), ["..data", "..data_real"]);
     }
 }
