@@ -85,7 +85,12 @@ impl Origin {
             }
             Some("file") => Url::parse(text)
                 .ok()
-                .and_then(|url| url.to_file_path().ok())
+                // The host has no meaning, and the reference ignores it.
+                .and_then(|mut url| {
+                    url.set_host(None)
+                        .ok()
+                        .and_then(|()| url.to_file_path().ok())
+                })
                 .map(Self::File)
                 .ok_or_else(|| wrong("expected file:///path")),
             Some(_) if text.contains("://") => Err(wrong("expected http, https or file")),

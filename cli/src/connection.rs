@@ -66,7 +66,10 @@ pub fn config(
 ) -> Result<Config, ConnectionError> {
     let kubeconfig = kubeconfig::load(connection, environment)?;
     let mut config = match kubeconfig::select(&kubeconfig, connection)? {
-        Some(selection) => of_selection(selection, environment)?,
+        Some(selection) => {
+            let user = kubeconfig::user(&kubeconfig, &selection.context, connection)?;
+            of_selection(&selection, user, environment)?
+        }
         None if Pod::around(environment).is_some() => of_pod(connection)?,
         None => return Err(ConnectionError::NoCluster),
     };
@@ -98,10 +101,11 @@ pub fn timeout(text: &str) -> Result<Option<Duration>, ConnectionError> {
 }
 
 fn of_selection(
-    selection: Selection,
+    selection: &Selection,
+    user: AuthInfo,
     environment: &Environment,
 ) -> Result<Config, ConnectionError> {
-    let Selection { cluster, user, .. } = selection;
+    let cluster = &selection.cluster;
     let url = server_url(cluster.server.as_deref().unwrap_or_default())?;
     let secure = url.scheme_str() == Some("https");
     let mut config = Config::new(url);
@@ -116,13 +120,13 @@ fn of_selection(
             .tls_server_name
             .clone()
             .filter(|name| !name.is_empty());
-        config.root_cert = certificate_authority(&cluster)?;
+        config.root_cert = certificate_authority(cluster)?;
         config.auth_info = user;
         if let Some(exec) = &mut config.auth_info.exec
             && exec.provide_cluster_info
         {
             exec.cluster = Some(
-                ExecAuthCluster::try_from(&cluster)
+                ExecAuthCluster::try_from(cluster)
                     .map_err(|error| ConnectionError::CertificateAuthority(Box::new(error)))?,
             );
         }

@@ -18,8 +18,6 @@ pub struct Selection {
     pub context: Context,
     /// The cluster, which has a server.
     pub cluster: Cluster,
-    /// The user; an empty one if none is named.
-    pub user: AuthInfo,
 }
 
 /// Why the kubeconfig is of no use.
@@ -145,16 +143,25 @@ pub fn select(
         });
     }
 
-    let user_of_context = context.user.clone().unwrap_or_default();
-    let (user_name, named) = self::named(&connection.user, &user_of_context);
-    let user = kubeconfig
-        .auth_infos
-        .iter()
-        .find(|user| user.name == user_name);
+    Ok(Some(Selection { context, cluster }))
+}
+
+/// The user of `context`, with what the flags override; an empty one if none is named.
+///
+/// # Errors
+/// The user that a flag names is missing.
+pub fn user(
+    kubeconfig: &Kubeconfig,
+    context: &Context,
+    connection: &Connection,
+) -> Result<AuthInfo, KubeconfigError> {
+    let of_context = context.user.as_deref().unwrap_or_default();
+    let (name, named) = named(&connection.user, of_context);
+    let user = kubeconfig.auth_infos.iter().find(|user| user.name == name);
     if user.is_none() && named {
         return Err(KubeconfigError::NoEntry {
             kind: "user",
-            name: user_name.to_owned(),
+            name: name.to_owned(),
             known: kubeconfig
                 .auth_infos
                 .iter()
@@ -166,11 +173,7 @@ pub fn select(
         .and_then(|user| user.auth_info.clone())
         .unwrap_or_default();
     override_user(&mut user, connection);
-    Ok(Some(Selection {
-        context,
-        cluster,
-        user,
-    }))
+    Ok(user)
 }
 
 fn files(connection: &Connection, environment: &Environment) -> Vec<PathBuf> {
@@ -297,9 +300,16 @@ users:
             user: "u1".into(),
             ..Connection::default()
         };
-        let mixed = selection(&mixed).unwrap().unwrap();
+        let (kubeconfig, given) = (Kubeconfig::from_yaml(TWO).unwrap(), mixed);
+        let mixed = select(&kubeconfig, &given).unwrap().unwrap();
         assert_eq!(mixed.cluster.server.as_deref(), Some("https://two:6443"));
-        assert!(mixed.user.token.is_some() && mixed.context.namespace.is_none());
+        assert!(
+            user(&kubeconfig, &mixed.context, &given)
+                .unwrap()
+                .token
+                .is_some()
+        );
+        assert_eq!(mixed.context.namespace, None);
 
         let server = Connection {
             server: "https://three".into(),
@@ -338,13 +348,6 @@ users:
                 },
                 "cluster",
             ),
-            (
-                Connection {
-                    user: "x".into(),
-                    ..Connection::default()
-                },
-                "user",
-            ),
         ] {
             let error = selection(&connection).unwrap_err();
             assert!(
@@ -355,6 +358,16 @@ users:
             );
             assert!(error.hint().is_some());
         }
+        let given = Connection {
+            user: "x".into(),
+            ..Connection::default()
+        };
+        let kubeconfig = Kubeconfig::from_yaml(TWO).unwrap();
+        let error = user(&kubeconfig, &Context::default(), &given).unwrap_err();
+        assert!(
+            error.to_string().starts_with("user \"x\" does not exist"),
+            "{error}"
+        );
         let lost = Connection {
             context: "lost".into(),
             ..Connection::default()

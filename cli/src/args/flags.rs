@@ -3,7 +3,9 @@
 use std::ffi::OsStr;
 
 use super::Options;
-use super::value::{InvalidValue, list, namespace, number, severity, switch, text};
+use super::value::{
+    InvalidValue, line_of_code, list, namespace, number, severity, switch, text, verbosity_by_file,
+};
 
 /// One flag.
 #[derive(Debug)]
@@ -294,8 +296,8 @@ pub(super) static FLAGS: &[Flag] = &[
     Flag::new("log_dir", FILE, Group::Logging, "", |_, _| Ok(())),
     Flag::new("log_file", FILE, Group::Logging, "", |_, _| Ok(())),
     Flag::new("log_file_max_size", Takes::Value("N"), Group::Logging, "", |_, v| number::<u64>(v)),
-    Flag::new("log_backtrace_at", TEXT, Group::Logging, "", |_, _| Ok(())),
-    Flag::new("vmodule", TEXT, Group::Logging, "", |_, _| Ok(())),
+    Flag::new("log_backtrace_at", TEXT, Group::Logging, "", |_, v| line_of_code(v)),
+    Flag::new("vmodule", TEXT, Group::Logging, "", |_, v| verbosity_by_file(v)),
     Flag::new("skip_headers", ON_OFF, Group::Logging, "", |_, v| switch(v).map(drop)),
     Flag::new("skip_log_headers", ON_OFF, Group::Logging, "", |_, v| switch(v).map(drop)),
     Flag::new("add_dir_header", ON_OFF, Group::Logging, "", |_, v| switch(v).map(drop)),

@@ -114,6 +114,33 @@ pub(super) fn severity(value: &OsStr) -> Result<(), InvalidValue> {
     }
 }
 
+/// klog's verbosity by file: `pattern=N`, separated by commas.
+pub(super) fn verbosity_by_file(value: &OsStr) -> Result<(), InvalidValue> {
+    let fits = |part: &str| {
+        part.split_once('=')
+            .is_some_and(|(pattern, level)| !pattern.is_empty() && level.parse::<i32>().is_ok())
+    };
+    match value.to_str() {
+        Some(text) if text.split(',').all(|part| part.is_empty() || fits(part)) => Ok(()),
+        _ => Err(InvalidValue(
+            "expected a comma-separated list of pattern=N".to_owned(),
+        )),
+    }
+}
+
+/// klog's place to log a stack trace at: `file.go:N`.
+pub(super) fn line_of_code(value: &OsStr) -> Result<(), InvalidValue> {
+    let fits = |text: &str| {
+        text.split_once(':').is_some_and(|(file, line)| {
+            file.contains('.') && line.parse::<i32>().is_ok_and(|line| line > 0)
+        })
+    };
+    match value.to_str() {
+        Some(text) if text.is_empty() || fits(text) => Ok(()),
+        _ => Err(InvalidValue("expected file.go:N".to_owned())),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,10 +195,20 @@ mod tests {
     }
 
     #[test]
-    fn severities_have_names_and_numbers() {
+    fn the_values_of_klog_flags_are_checked() {
         for text in ["INFO", "warning", "2"] {
             assert_eq!(severity(text.as_ref()), Ok(()), "{text}");
         }
         assert!(severity("LOUD".as_ref()).is_err());
+        for text in ["", "a=1", "a=1,b=2,", "x/*=5"] {
+            assert_eq!(verbosity_by_file(text.as_ref()), Ok(()), "{text}");
+        }
+        for text in ["a", "a=b", "=1", "a="] {
+            assert!(verbosity_by_file(text.as_ref()).is_err(), "{text}");
+        }
+        assert_eq!(line_of_code("a.go:5".as_ref()), Ok(()));
+        for text in ["x", "x:5", "a.go:0", "a.go:x"] {
+            assert!(line_of_code(text.as_ref()).is_err(), "{text}");
+        }
     }
 }

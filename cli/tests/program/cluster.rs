@@ -147,6 +147,11 @@ fn without_a_cluster_the_message_says_how_to_seal_offline() {
         .run()
         .fails("cannot reach the API server http://127.0.0.1:1/")
         .hints("--cert FILE");
+    bench
+        .kubeseal(["--server=http://127.0.0.1:1", "--user=gone"])
+        .input(SECRET)
+        .run()
+        .fails("user \"gone\" does not exist in the kubeconfig");
     bench.write("broken", "contexts: [");
     bench
         .kubeseal(["--kubeconfig=broken"])
