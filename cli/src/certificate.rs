@@ -85,14 +85,9 @@ impl Origin {
             }
             Some("file") => Url::parse(text)
                 .ok()
-                // The host has no meaning, and the reference ignores it.
-                .and_then(|mut url| {
-                    url.set_host(None)
-                        .ok()
-                        .and_then(|()| url.to_file_path().ok())
-                })
+                .and_then(|url| url.to_file_path().ok())
                 .map(Self::File)
-                .ok_or_else(|| wrong("expected file:///path")),
+                .ok_or_else(|| wrong("expected file:///path, a file of this machine")),
             Some(_) if text.contains("://") => Err(wrong("expected http, https or file")),
             _ => Ok(Self::File(cert.into())),
         }
@@ -190,13 +185,7 @@ mod tests {
             assert!(matches!(origin(text).unwrap(), Origin::Web(_)), "{text}");
         }
         assert_eq!(origin("").unwrap(), Origin::Controller);
-        for text in [
-            "ftp://x/c",
-            "s3://x",
-            "http://",
-            "https:///x y:z",
-            "file://host/x",
-        ] {
+        for text in ["ftp://x/c", "s3://x", "http://", "https:///x y:z", "http:"] {
             assert!(
                 matches!(origin(text), Err(CertificateError::Url { .. })),
                 "{text}"

@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::Options;
 use crate::connection::{self, ConnectionError};
 use crate::env::Environment;
-use crate::error::Explain;
+use crate::error::{Explain, root_cause};
 
 /// No answer is anywhere near as long.
 const MAX_ANSWER: usize = 64 << 20;
@@ -56,12 +56,12 @@ pub enum ControllerError {
     #[error("cannot start the network client")]
     Runtime(#[source] io::Error),
     /// The API server doesn't answer.
-    #[error("cannot reach the API server {server}")]
+    #[error("cannot reach the API server {server}: {reason}")]
     Unreachable {
         /// Its URL.
         server: String,
         /// Why.
-        source: Box<kube::Error>,
+        reason: String,
     },
     /// The API server takes too long.
     #[error("the API server {server} did not answer within {}s", after.as_secs_f64())]
@@ -331,7 +331,7 @@ impl ApiServer {
             .await
             .map_err(|error| ControllerError::Answer {
                 server: self.url.clone(),
-                reason: error.to_string(),
+                reason: root_cause(error.as_ref()),
             })?;
         Ok(Answer {
             status,
@@ -345,7 +345,7 @@ impl ApiServer {
             kube::Error::Auth(_) => ControllerError::Settings(Box::new(error)),
             error => ControllerError::Unreachable {
                 server: self.url.clone(),
-                source: Box::new(error),
+                reason: root_cause(&error),
             },
         }
     }

@@ -6,7 +6,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode, Url};
 
 use crate::connection::is_loopback;
-use crate::error::Explain;
+use crate::error::{Explain, root_cause};
 
 /// A certificate has a few kilobytes; a chain has several.
 const MAX_LENGTH: usize = 1 << 20;
@@ -22,12 +22,12 @@ pub enum DownloadError {
     #[error("cannot start the network client")]
     Runtime(#[source] std::io::Error),
     /// The server can't be reached, or breaks off.
-    #[error("cannot fetch {url}")]
+    #[error("cannot fetch {url}: {reason}")]
     Request {
         /// What was wanted.
         url: String,
         /// Why it didn't come.
-        source: reqwest::Error,
+        reason: String,
     },
     /// The server answers something else.
     #[error("cannot fetch {url}: the server answers {status}")]
@@ -62,7 +62,7 @@ async fn fetch_async(url: &Url) -> Result<Vec<u8>, DownloadError> {
     let name = without_credentials(url);
     let failed = |error: reqwest::Error| DownloadError::Request {
         url: name.clone(),
-        source: error.without_url(),
+        reason: root_cause(&error.without_url()),
     };
     let mut client = Client::builder()
         .user_agent(concat!("kubeseal/", env!("CARGO_PKG_VERSION")))

@@ -122,6 +122,15 @@ fn with_sources(error: &dyn StdError) -> String {
     text
 }
 
+/// The innermost cause of a library's error: what lies between names the library's parts.
+pub(crate) fn root_cause(error: &dyn StdError) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
 /// Lines joined, and control characters (which may come from the input) made visible.
 fn on_one_line(text: &str) -> String {
     let lines: Vec<&str> = text
