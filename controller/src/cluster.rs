@@ -4,12 +4,14 @@
 //! - [`key_secrets`]: the keyring from key Secrets, watched;
 //! - [`plan`]: what to do with a Secret, pure;
 //! - [`reconcile`]: one object, start to end;
+//! - [`memory`]: what is remembered, so that nothing is done twice or for ever;
 //! - [`secrets`]: what Secrets there are, metadata only;
 //! - [`events`]: Events about SealedSecrets.
 
 mod connect;
 mod events;
 mod key_secrets;
+mod memory;
 mod plan;
 mod reconcile;
 mod secrets;

@@ -26,6 +26,7 @@ use args::{Args, Command};
 /// What kept it from starting, or from going on.
 pub fn run(args: Args) -> Result<(), Box<dyn Error + Send + Sync>> {
     no_core_dumps();
+    all_files_allowed();
     logging::init(&args.logging);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -52,6 +53,19 @@ fn no_core_dumps() {
     };
     // Lowering a limit is always allowed; if it fails all the same, there is nothing better to do.
     let _ = setrlimit(Resource::Core, none);
+}
+
+/// Connections must not take the files that reconciling needs: the usual soft limit is for `select`.
+fn all_files_allowed() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    );
 }
 
 /// An error and its causes on one line.

@@ -1,10 +1,20 @@
-//! Log lines: text or JSON, information to stdout and what needs attention to stderr.
+//! Log lines in the reference's form: `time=... level=INFO msg="..." key=ns/name`, or JSON with
+//! `time`, `level` and `msg`; information to stdout and what needs attention to stderr.
+//!
+//! One event is one line: values with anything but plain characters are quoted and escaped, so
+//! that no name in a manifest can forge a line.
 
+use std::fmt::{self, Write as _};
 use std::io;
 
-use tracing::{Level, Metadata};
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::registry::LookupSpan;
 
 use crate::args::{LogFormat, LoggingArgs};
 
@@ -18,13 +28,117 @@ pub fn init(args: &LoggingArgs) {
     let writer = Streams {
         info_to_stdout: args.log_info_stdout,
     };
-    let builder = tracing_subscriber::fmt()
+    tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(writer)
-        .with_target(false);
-    match args.log_format {
-        LogFormat::Text => builder.with_ansi(false).init(),
-        LogFormat::Json => builder.json().flatten_event(true).init(),
+        .event_format(Lines {
+            format: args.log_format,
+        })
+        .init();
+}
+
+/// Writes an event as one line.
+struct Lines {
+    format: LogFormat,
+}
+
+impl<S, N> FormatEvent<S, N> for Lines
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+    N: for<'writer> FormatFields<'writer> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut fields = Fields::default();
+        event.record(&mut fields);
+        let time = format!("{:.3}", Timestamp::now());
+        let level = match *event.metadata().level() {
+            Level::TRACE | Level::DEBUG => "DEBUG",
+            Level::INFO => "INFO",
+            Level::WARN => "WARN",
+            Level::ERROR => "ERROR",
+        };
+        match self.format {
+            LogFormat::Text => {
+                write!(
+                    writer,
+                    "time={time} level={level} msg={}",
+                    quoted(&fields.message)
+                )?;
+                for (name, value) in &fields.rest {
+                    match value {
+                        Value::String(text) => write!(writer, " {name}={}", quoted(text))?,
+                        other => write!(writer, " {name}={other}")?,
+                    }
+                }
+                writeln!(writer)
+            }
+            LogFormat::Json => {
+                let mut line = Map::new();
+                line.insert("time".to_owned(), Value::from(time));
+                line.insert("level".to_owned(), Value::from(level));
+                line.insert("msg".to_owned(), Value::from(fields.message));
+                line.extend(fields.rest);
+                writeln!(writer, "{}", Value::Object(line))
+            }
+        }
+    }
+}
+
+/// The text as it is where it is one plain word, else as a JSON string.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | '=' | '\\');
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        Value::from(text).to_string()
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    rest: Map<String, Value>,
+}
+
+impl Fields {
+    fn add(&mut self, field: &Field, value: Value) {
+        if field.name() == "message" {
+            self.message = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+        } else {
+            self.rest.insert(field.name().to_owned(), value);
+        }
+    }
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, Value::from(value));
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.add(field, Value::from(value));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.add(field, Value::from(value));
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.add(field, Value::from(value));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        let mut text = String::new();
+        // Writing to a String doesn't fail.
+        let _ = write!(text, "{value:?}");
+        self.add(field, Value::from(text));
     }
 }
 
@@ -47,5 +161,19 @@ impl<'writer> MakeWriter<'writer> for Streams {
         } else {
             Box::new(io::stderr())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn values_cannot_forge_a_line_or_a_field() {
+        assert_eq!(quoted("default/db"), "default/db");
+        assert_eq!(quoted("two words"), "\"two words\"");
+        assert_eq!(quoted("x\nlevel=INFO"), "\"x\\nlevel=INFO\"");
+        assert_eq!(quoted("a=b"), "\"a=b\"");
+        assert_eq!(quoted(""), "\"\"");
     }
 }

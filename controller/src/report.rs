@@ -4,7 +4,7 @@
 
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 
-use crate::status::Outcome;
+use crate::status::{Outcome, bounded};
 
 /// Reason of the event after a Secret was written.
 pub const UNSEALED: &str = "Unsealed";
@@ -57,7 +57,8 @@ pub fn report(
         }
         Outcome::Stalled { message, .. } | Outcome::Retrying { message, .. } => {
             let told = synced_before.is_some_and(|condition| {
-                condition.status == "False" && condition.message.as_ref() == Some(message)
+                condition.status == "False"
+                    && condition.message.as_deref() == Some(bounded(message).as_str())
             });
             (!told).then(|| match step {
                 Step::Unseal => Report {

@@ -14,6 +14,7 @@ mod key_folder;
 mod manifests;
 mod notify_ready;
 mod pass;
+mod regular_file;
 mod removal;
 mod status_file;
 mod volume;
@@ -78,38 +79,32 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     );
     let stop = shutdown::on_signal().map_err(StandaloneError::Signals)?;
     let manifests = existing(&args.manifests)?;
-    let out = made(&args.out)?;
-    let _lock = lock(&out)?;
-    let (mut keys, keyring) = key_folder::KeyFolder::open(&args.keys, args.new_keys.clone())?;
-    let apart = |inner: &Path, outer: &Path, reason| {
-        if inner.starts_with(outer) {
-            return Err(StandaloneError::Nested {
-                inner: inner.to_owned(),
-                outer: outer.to_owned(),
-                reason,
-            });
-        }
-        Ok(())
-    };
+    let status_path = args
+        .status_file
+        .clone()
+        .unwrap_or_else(|| args.out.join("status.json"));
+    let (out, keys, status) = (
+        planned(&args.out)?,
+        planned(&args.keys)?,
+        planned(&status_path)?,
+    );
     apart(
         &out,
         &manifests,
         "its files would be taken for manifests, or committed",
     )?;
-    apart(keys.path(), &manifests, "keys would be committed")?;
-    let status_path = args.status_file.unwrap_or_else(|| out.join("status.json"));
-    let status_folder = existing(
-        status_path
-            .parent()
-            .filter(|it| !it.as_os_str().is_empty())
-            .unwrap_or(Path::new(".")),
-    )?;
+    apart(&keys, &manifests, "keys would be committed")?;
     apart(
-        &status_folder,
+        &status,
         &manifests,
         "it would be taken for a manifest, or committed",
     )?;
-    apart(keys.path(), &out, "whoever reads Secrets would read keys")?;
+    apart(&status, &keys, "it could replace a key")?;
+    apart(&keys, &out, "whoever reads Secrets would read keys")?;
+    apart(&manifests, &out, "they would be taken for Secrets")?;
+    let out = made(&args.out)?;
+    let _lock = lock(&out)?;
+    let (mut keys, keyring) = key_folder::KeyFolder::open(&args.keys, args.new_keys.clone())?;
 
     let listener = http::bind(args.listen_addr).await?;
     let server = tokio::spawn(http::serve(
@@ -139,8 +134,11 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     );
     let mut first = true;
     loop {
-        // A pass is never cut short by a signal: it is quick, and its writes are wanted whole.
-        let again = pass.run().await;
+        // A pass that is cut short leaves every Secret at its old version or its new one.
+        let again = tokio::select! {
+            () = stop.cancelled() => break,
+            again = pass.run() => again,
+        };
         if pass.has_looked() && std::mem::take(&mut first) {
             notify_ready::notify_ready();
         }
@@ -152,6 +150,42 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     let _ = server.await;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn apart(inner: &Path, outer: &Path, reason: &'static str) -> Result<(), StandaloneError> {
+    if inner.starts_with(outer) {
+        let (inner, outer) = (inner.to_owned(), outer.to_owned());
+        return Err(StandaloneError::Nested {
+            inner,
+            outer,
+            reason,
+        });
+    }
+    Ok(())
+}
+
+/// Where a path that may not exist yet would lead: nothing is made before it is known to be fine.
+fn planned(path: &Path) -> Result<PathBuf, StandaloneError> {
+    let failed = |source| StandaloneError::Folder {
+        path: path.to_owned(),
+        source,
+    };
+    let absolute = std::path::absolute(path).map_err(failed)?;
+    for ancestor in absolute.ancestors() {
+        match ancestor.canonicalize() {
+            Ok(there) => {
+                let rest = absolute.strip_prefix(ancestor).unwrap_or(Path::new(""));
+                return Ok(if rest.as_os_str().is_empty() {
+                    there
+                } else {
+                    there.join(rest)
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    Ok(absolute)
 }
 
 fn existing(path: &Path) -> Result<PathBuf, StandaloneError> {

@@ -96,7 +96,7 @@ fn next_condition(
     let same_status = before.filter(|it| it.status == status);
     let unchanged = same_status.filter(|it| {
         it.reason.as_deref() == Some(outcome.reason())
-            && it.message.as_deref().unwrap_or_default() == outcome.message()
+            && it.message.as_deref().unwrap_or_default() == bounded(outcome.message())
     });
     let kept = |time: Option<&String>| Some(time.cloned().unwrap_or_else(|| now.clone()));
     Condition {
@@ -105,8 +105,18 @@ fn next_condition(
         last_transition_time: kept(same_status.and_then(|it| it.last_transition_time.as_ref())),
         last_update_time: kept(unchanged.and_then(|it| it.last_update_time.as_ref())),
         reason: Some(outcome.reason().to_owned()),
-        message: Some(outcome.message().to_owned()),
+        message: Some(bounded(outcome.message())),
     }
+}
+
+/// Three conditions carry the message, and an object has to fit into 1.5 MiB.
+pub(crate) fn bounded(message: &str) -> String {
+    const MAX: usize = 8 << 10;
+    if message.len() <= MAX {
+        return message.to_owned();
+    }
+    let end = message.floor_char_boundary(MAX);
+    format!("{}…", message.get(..end).unwrap_or_default())
 }
 
 /// RFC 3339 in UTC without a fraction, as the API machinery writes times.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use sealed_secrets_core::fingerprint::Fingerprint;
-use sealed_secrets_core::keyring::Hint;
+use sealed_secrets_core::keyring::{Hint, Keyring};
 use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::desired::{DesiredError, DesiredSecret, Options, desired_secret};
 use tokio::sync::Semaphore;
@@ -61,7 +61,7 @@ impl Unsealer {
             .acquire()
             .await
             .map_err(|_| UnsealerError::Interrupted)?;
-        let keyring = Arc::clone(&self.keyring.borrow());
+        let keyring = self.keyring();
         let key = (sealed.namespace().to_owned(), sealed.name().to_owned());
         let hint = Hint {
             fingerprint: None,
@@ -79,6 +79,11 @@ impl Unsealer {
             self.worked().insert(key, *worked);
         }
         result.map_err(UnsealerError::Desired)
+    }
+
+    /// The keyring of the moment.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.keyring.borrow())
     }
 
     /// Forgets what is remembered about an object that is gone.

@@ -1,5 +1,10 @@
 //! Sealing and unsealing are each other's inverse, and nothing but the label's own parts opens.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "outside test functions too, a failed step of a test is a failed test"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 

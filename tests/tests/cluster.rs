@@ -390,7 +390,7 @@ async fn restart_over_settled_objects_writes_nothing(context: Context) -> TestRe
     for name in ["one", "two", "three"] {
         again
             .wait_for_output(
-                &format!("up to date key={}/{name}", cluster.namespace),
+                &format!("msg=\"up to date\" key={}/{name}", cluster.namespace),
                 DEADLINE,
             )
             .await?;

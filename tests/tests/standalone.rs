@@ -134,7 +134,7 @@ async fn bad_manifests_say_why_and_stop_nobody(context: Context) -> TestResult {
     let status = standalone.status()?;
     assert_eq!(status["problems"][0]["file"], "bad.yaml", "{status}");
     controller
-        .wait_for_output("cannot read manifest file=bad.yaml", DEADLINE)
+        .wait_for_output("msg=\"cannot read manifest\" file=bad.yaml", DEADLINE)
         .await?;
     Ok(())
 }

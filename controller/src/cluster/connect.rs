@@ -2,10 +2,15 @@
 //!
 //! In a pod both come from its environment; outside, from the kubeconfig.
 
+use std::time::Duration;
+
 use kube::{Client, Config};
 
 /// Where a pod finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
+
+/// Longest silence of the API server. Watches are ended by it after 290 seconds at the latest.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// No cluster to talk to.
 #[derive(Debug, thiserror::Error)]
@@ -28,10 +33,11 @@ pub(super) struct Connection {
 }
 
 pub(super) async fn connect() -> Result<Connection, ConnectError> {
-    let config = Config::infer()
+    let mut config = Config::infer()
         .await
         .map_err(|error| ConnectError::Config(Box::new(error)))?;
     let namespace = namespace(std::env::var("POD_NAMESPACE").ok(), &config);
+    config.read_timeout = Some(READ_TIMEOUT);
     let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
     Ok(Connection { client, namespace })
 }

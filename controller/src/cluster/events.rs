@@ -14,6 +14,8 @@ use crate::report::Report;
 
 /// Name of the source in events.
 const COMPONENT: &str = "sealed-secrets";
+/// Most bytes of an object's name in the name of an event: with the time behind it, it has to be a name.
+const MAX_NAME: usize = 220;
 /// Most bytes of a message that the API server takes.
 const MAX_MESSAGE: usize = 1024;
 
@@ -33,7 +35,11 @@ fn event(sealed: &SealedSecret, report: &Report, now: Timestamp) -> Event {
     Event {
         metadata: ObjectMeta {
             // As client-go names them: object and time, unique in practice.
-            name: Some(format!("{}.{:x}", sealed.name(), now.as_nanosecond())),
+            name: Some(format!(
+                "{}.{:x}",
+                sealed.name().get(..MAX_NAME).unwrap_or(sealed.name()),
+                now.as_nanosecond()
+            )),
             namespace: sealed.metadata.namespace.clone(),
             ..ObjectMeta::default()
         },

@@ -83,7 +83,13 @@ fn replaced(existing: &Secret, desired: &DesiredSecret, sealed: &SealedSecret) -
     let mut secret = existing.clone();
     secret.metadata.labels = wanted.metadata.labels;
     secret.metadata.annotations = wanted.metadata.annotations;
-    secret.metadata.finalizers = wanted.metadata.finalizers;
+    // Finalizers of others are theirs to remove.
+    for finalizer in wanted.metadata.finalizers.unwrap_or_default() {
+        let finalizers = secret.metadata.finalizers.get_or_insert_default();
+        if !finalizers.contains(&finalizer) {
+            finalizers.push(finalizer);
+        }
+    }
     secret.metadata.owner_references = wanted.metadata.owner_references;
     secret.type_ = wanted.type_;
     secret.immutable = wanted.immutable;
@@ -239,6 +245,18 @@ mod tests {
             secret.data.unwrap().keys().collect::<Vec<_>>(),
             ["password"]
         );
+    }
+
+    #[test]
+    fn finalizers_of_others_stay() {
+        let there = existing(|secret| secret.metadata.finalizers = Some(vec!["theirs".to_owned()]));
+        assert_eq!(plan(Some(&there), &desired(), &sealed()), Plan::UpToDate);
+        let mut wanted = desired();
+        wanted.finalizers.push("ours".to_owned());
+        let Plan::Replace(secret) = plan(Some(&there), &wanted, &sealed()) else {
+            panic!()
+        };
+        assert_eq!(secret.metadata.finalizers.unwrap(), ["theirs", "ours"]);
     }
 
     #[test]

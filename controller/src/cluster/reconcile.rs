@@ -4,9 +4,8 @@
 //! all three bring it back here. Transient ones are tried again with growing pauses for as long as
 //! they last.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
@@ -15,22 +14,20 @@ use kube::core::DynamicObject;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client, ResourceExt as _};
-use sealed_secrets_core::label::Label;
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 use sealed_secrets_crds::{SealedSecret, SealedSecretSpec};
 use serde::Deserialize as _;
 
 use super::events;
+use super::memory::{Conclusion, Memory, Seen, Verdict};
 use super::plan::{Plan, plan};
 use super::secrets::SecretMetadata;
 use crate::report::{Step, report};
 use crate::status::{Outcome, next_status};
 use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
 
-/// First pause before another try; doubled each time.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
-/// Longest pause before another try.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// Longest time for one reconcile: an API server that never answers must not hold it for ever.
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// Tries of a write that others got ahead of, before it counts as failed.
 const CONFLICT_TRIES: usize = 4;
 
@@ -45,21 +42,7 @@ pub(super) struct Context {
     secrets: Store<SecretMetadata>,
     unsealer: Unsealer,
     update_status: bool,
-    settled: Mutex<HashMap<ObjectKey, Settled>>,
-    failures: Mutex<HashMap<ObjectKey, u32>>,
-    /// What the status would say, where it isn't written.
-    unwritten: Mutex<HashMap<ObjectKey, SealedSecretStatus>>,
-}
-
-/// What was there when an object was last found, or made, as it should be. While nothing of it
-/// changes, neither does the answer.
-#[derive(Clone, Debug, PartialEq)]
-struct Settled {
-    uid: Option<String>,
-    generation: Option<i64>,
-    label: Label,
-    status: Option<SealedSecretStatus>,
-    secret_version: Option<String>,
+    memory: Memory,
 }
 
 /// Why an object has to be tried again without a status to tell it.
@@ -72,12 +55,23 @@ pub(super) enum ReconcileError {
         #[source]
         source: Box<kube::Error>,
     },
+    #[error("{object} took too long; is the API server slow?")]
+    Timeout { object: String },
     #[error("cannot unseal {object}")]
     Unsealer {
         object: String,
         #[source]
         source: UnsealerError,
     },
+}
+
+/// What an object is called in messages.
+fn title(object: &DynamicObject) -> String {
+    format!(
+        "SealedSecret {}/{}",
+        object.namespace().unwrap_or_default(),
+        object.name_any()
+    )
 }
 
 /// What became of the Secret.
@@ -102,9 +96,7 @@ impl Context {
             secrets,
             unsealer,
             update_status,
-            settled: Mutex::default(),
-            failures: Mutex::default(),
-            unwritten: Mutex::default(),
+            memory: Memory::default(),
         }
     }
 
@@ -115,24 +107,7 @@ impl Context {
             object.name.clone(),
         );
         self.unsealer.forget(&key);
-        self.settled().remove(&key);
-        self.failures().remove(&key);
-        self.unwritten().remove(&key);
-    }
-
-    fn settled(&self) -> MutexGuard<'_, HashMap<ObjectKey, Settled>> {
-        // Only a cache: whole after any panic.
-        self.settled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn unwritten(&self) -> MutexGuard<'_, HashMap<ObjectKey, SealedSecretStatus>> {
-        self.unwritten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn failures(&self) -> MutexGuard<'_, HashMap<ObjectKey, u32>> {
-        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.forget(&key);
     }
 
     /// The version of the Secret of that name, as far as the watch has come.
@@ -142,17 +117,6 @@ impl Context {
             .get(&reference)
             .and_then(|secret| secret.metadata.resource_version.clone())
     }
-
-    /// A growing pause with some chance in it, so that many failures don't come back as one.
-    fn pause(&self, key: &ObjectKey) -> Duration {
-        let mut failures = self.failures();
-        let count = failures.entry(key.clone()).or_default();
-        let pause = FIRST_PAUSE
-            .saturating_mul(1 << (*count).min(16))
-            .min(LONGEST_PAUSE);
-        *count = count.saturating_add(1);
-        pause.mul_f64(rand::random_range(0.8..1.2))
-    }
 }
 
 /// Brings one object's Secret and status to what they should be.
@@ -160,25 +124,43 @@ pub(super) async fn reconcile(
     object: Arc<DynamicObject>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
+    match tokio::time::timeout(TIMEOUT, reconcile_object(&object, &context)).await {
+        Ok(result) => result,
+        Err(_) => Err(ReconcileError::Timeout {
+            object: title(&object),
+        }),
+    }
+}
+
+async fn reconcile_object(
+    object: &DynamicObject,
+    context: &Context,
+) -> Result<Action, ReconcileError> {
     let key = (object.namespace().unwrap_or_default(), object.name_any());
     if object.metadata.deletion_timestamp.is_some() {
         context.unsealer.forget(&key);
-        context.settled().remove(&key);
+        context.memory.forget(&key);
         return Ok(Action::await_change());
     }
-    let (mut sealed, misfit) = parse(&object);
+    let (mut sealed, misfit) = parse(object);
     if !context.update_status {
-        sealed.status = context.unwritten().get(&key).cloned();
+        sealed.status = context.memory.status(&key);
     }
-    let mut settled = Settled {
+    let mut seen = Seen {
         uid: sealed.metadata.uid.clone(),
         generation: sealed.metadata.generation,
         label: sealed.label(),
         status: sealed.status.clone(),
         secret_version: context.secret_version(&key),
     };
-    if settled.secret_version.is_some() && context.settled().get(&key) == Some(&settled) {
-        return Ok(Action::await_change());
+    let keyring = context.unsealer.keyring();
+    match context
+        .memory
+        .verdict(&key, &seen, &keyring, Instant::now())
+    {
+        Verdict::Reconcile => {}
+        Verdict::Nothing => return Ok(Action::await_change()),
+        Verdict::Later(pause) => return Ok(Action::requeue(pause)),
     }
 
     let sealed = Arc::new(sealed);
@@ -192,39 +174,37 @@ pub(super) async fn reconcile(
             changed: false,
             version: None,
         },
-        None => apply(&context, &sealed, settled.secret_version.is_some()).await?,
+        None => apply(context, &sealed, seen.secret_version.is_some()).await?,
     };
     let now = Timestamp::now();
     let previous = sealed.status.as_ref();
     let status = next_status(previous, sealed.metadata.generation, &written.outcome, now);
     log(&key, &written);
     let report = report(previous, &written.outcome, written.step, written.changed);
-    if let Some(status) = &status {
+    if let Some(status) = status {
         if context.update_status {
-            write_status(&context, &object, status).await?;
+            write_status(context, object, &status).await?;
         } else {
-            context.unwritten().insert(key.clone(), status.clone());
+            context.memory.keep_status(&key, status.clone());
         }
-        settled.status = Some(status.clone());
+        seen.status = Some(status);
     }
     // Once the status is stored, so that a failure to store it doesn't repeat the event.
     if let Some(report) = report {
         events::emit(&context.client, &sealed, &report, now);
     }
-    match written.outcome {
-        Outcome::Synced => {
-            settled.secret_version = written.version;
-            context.settled().insert(key.clone(), settled);
-            context.failures().remove(&key);
-            Ok(Action::await_change())
-        }
-        Outcome::Stalled { .. } => {
-            context.settled().remove(&key);
-            context.failures().remove(&key);
-            Ok(Action::await_change())
-        }
-        Outcome::Retrying { .. } => Ok(Action::requeue(context.pause(&key))),
-    }
+    let conclusion = match written.outcome {
+        Outcome::Synced => Conclusion::Synced {
+            version: written.version,
+            written: written.changed,
+        },
+        Outcome::Stalled { .. } => Conclusion::Stalled(keyring),
+        Outcome::Retrying { .. } => Conclusion::Retrying,
+    };
+    let pause = context
+        .memory
+        .conclude(&key, seen, conclusion, Instant::now());
+    Ok(pause.map_or_else(Action::await_change, Action::requeue))
 }
 
 /// When to try again after an error that no status could tell.
@@ -234,7 +214,7 @@ pub(super) fn error_policy(
     context: Arc<Context>,
 ) -> Action {
     let key = (object.namespace().unwrap_or_default(), object.name_any());
-    Action::requeue(context.pause(&key))
+    Action::requeue(context.memory.pause(&key))
 }
 
 /// The object as our type; where it doesn't have that shape, its metadata and what is wrong.
@@ -388,11 +368,7 @@ async fn write_status(
     let mut object = object.clone();
     object.metadata.managed_fields = None;
     let failed = |source| ReconcileError::Status {
-        object: format!(
-            "SealedSecret {}/{}",
-            object.namespace().unwrap_or_default(),
-            object.name_any()
-        ),
+        object: title(&object),
         source: Box::new(source),
     };
     let value =
@@ -419,12 +395,12 @@ async fn write_status(
 }
 
 fn log((namespace, name): &ObjectKey, written: &Written) {
-    let key = format_args!("{namespace}/{name}");
+    let key = format!("{namespace}/{name}");
     match &written.outcome {
-        Outcome::Synced if written.changed => tracing::info!(%key, "unsealed"),
-        Outcome::Synced => tracing::debug!(%key, "up to date"),
+        Outcome::Synced if written.changed => tracing::info!(key, "unsealed"),
+        Outcome::Synced => tracing::debug!(key, "up to date"),
         Outcome::Stalled { reason, message } | Outcome::Retrying { reason, message } => {
-            tracing::error!(%key, reason, error = message.as_str(), "not unsealed");
+            tracing::error!(key, reason, error = message.as_str(), "not unsealed");
         }
     }
 }

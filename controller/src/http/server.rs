@@ -20,6 +20,9 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+/// Longest time for the head of a request: who sends it slower holds a connection for nothing.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// Bounds on what a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -119,7 +122,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(limits.read_timeout)
+            .header_read_timeout(limits.read_timeout.min(HEAD_TIMEOUT))
             .max_buf_size(limits.head_size)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection);

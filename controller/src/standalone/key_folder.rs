@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use rand::RngExt as _;
 use sealed_secrets_core::key_pair::{KeyPair, KeyPairError};
 use sealed_secrets_core::keyring::KeyEntry;
-use zeroize::Zeroizing;
 
 use super::atomic_file;
+use super::regular_file::{self, Links};
 use super::volume::make_private_folder;
 use crate::args::KeyArgs;
 use crate::keys::{GenerateError, Publisher, SharedKeyring, generate};
@@ -52,12 +52,6 @@ pub enum KeyFolderError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 enum KeyFileError {
-    #[error("cannot read key file {path}")]
-    Read {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
     #[error("key file {path} holds no usable key")]
     KeyPair {
         path: PathBuf,
@@ -169,20 +163,26 @@ impl KeyFolder {
             }
         }
         paths.sort();
+        // A file that can't be read at all may be the key that everything was sealed for, so it
+        // is not passed over like one that holds none.
+        let mut files = Vec::new();
+        for path in paths {
+            let pem = regular_file::read(&path, MAX_FILE, Links::Follow).map_err(|error| {
+                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+            })?;
+            files.push((path, pem));
+        }
         self.publisher
-            .publish(paths.iter().map(|path| key_entry(path)));
+            .publish(files.iter().map(|(path, pem)| key_entry(path, pem)));
         Ok(())
     }
 }
 
-fn key_entry(path: &Path) -> Result<KeyEntry, KeyFileError> {
-    let pem = fs::read(path)
-        .map(Zeroizing::new)
-        .map_err(|source| KeyFileError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-    let pair = KeyPair::from_pem(&pem, &pem).map_err(|source| KeyFileError::KeyPair {
+/// A key file holds a few kilobytes.
+const MAX_FILE: u64 = 1 << 20;
+
+fn key_entry(path: &Path, pem: &[u8]) -> Result<KeyEntry, KeyFileError> {
+    let pair = KeyPair::from_pem(pem, pem).map_err(|source| KeyFileError::KeyPair {
         path: path.to_owned(),
         source,
     })?;

@@ -13,7 +13,9 @@ use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::manifest::{self, Node, Value};
 use sealed_secrets_crds::sealed_secret::{API_VERSION, KIND};
 use walkdir::WalkDir;
+use zeroize::Zeroizing;
 
+use super::regular_file::{self, Links};
 use crate::unsealer::ObjectKey;
 
 /// Largest file that is read. A Secret holds at most 1 MiB.
@@ -78,6 +80,14 @@ pub(super) fn read(folder: &Path, default_namespace: &str) -> io::Result<Manifes
             continue;
         }
         let file = relative(entry.path(), &folder);
+        if file.to_str().is_none() {
+            // The status file and logs couldn't name it.
+            let shown = PathBuf::from(file.to_string_lossy().into_owned());
+            manifests
+                .problems
+                .insert(shown, "file name is not UTF-8; rename it".to_owned());
+            continue;
+        }
         match text_of(entry.path()) {
             Ok(Some(text)) => manifests.add_file(&file, &text, default_namespace),
             Ok(None) => {}
@@ -101,14 +111,8 @@ fn relative(path: &Path, folder: &Path) -> PathBuf {
 }
 
 /// The file's content, if it mentions a SealedSecret.
-fn text_of(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    if fs::metadata(path)?.len() > MAX_FILE {
-        return Err(io::Error::other(format!(
-            "larger than {} MiB",
-            MAX_FILE >> 20
-        )));
-    }
-    let text = fs::read(path)?;
+fn text_of(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+    let text = regular_file::read(path, MAX_FILE, Links::Refuse)?;
     let mentions = text
         .windows(KIND.len())
         .any(|window| window == KIND.as_bytes());

@@ -51,11 +51,12 @@ pub(super) struct Pass {
     removal: Removal,
 }
 
-/// What an object was made of, and what was made of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// What an object was made of, and what was made of it: files, or a failure that stays the same
+/// until the object or the keys change.
+#[derive(Clone, PartialEq, Eq)]
 struct Settled {
     input: [u8; 32],
-    output: ContentDigest,
+    output: Result<ContentDigest, (&'static str, String)>,
 }
 
 /// What became of one object.
@@ -189,21 +190,40 @@ impl Pass {
         };
         let volume = Volume::new(&self.folders.out, &key.0, &key.1);
         let input = input_digest(sealed, &found.file, keyring_id);
-        if let Some(settled) = self.settled.get(&key)
-            && settled.input == input
-            && digest_of(&volume).await == Some(settled.output)
-        {
-            let settled = Some(*settled);
-            return Done {
-                settled,
-                ..done(Outcome::Synced, Step::Update)
-            };
+        if let Some(settled) = self.settled.get(&key).filter(|it| it.input == input) {
+            let remembered = Some(settled.clone());
+            match &settled.output {
+                Ok(output) if digest_of(&volume).await == Some(*output) => {
+                    return Done {
+                        settled: remembered,
+                        ..done(Outcome::Synced, Step::Update)
+                    };
+                }
+                Err((reason, message)) => {
+                    let outcome = Outcome::Stalled {
+                        reason,
+                        message: message.clone(),
+                    };
+                    return Done {
+                        settled: remembered,
+                        ..done(outcome, Step::Unseal)
+                    };
+                }
+                Ok(_) => {}
+            }
         }
         let desired = match self.unsealer.desired(Arc::new(sealed.clone())).await {
             Ok(desired) => desired,
             Err(UnsealerError::Desired(error)) => {
                 let (reason, message) = (error.reason(), error.to_string());
-                return done(Outcome::Stalled { reason, message }, Step::Unseal);
+                let settled = Some(Settled {
+                    input,
+                    output: Err((reason, message.clone())),
+                });
+                return Done {
+                    settled,
+                    ..done(Outcome::Stalled { reason, message }, Step::Unseal)
+                };
             }
             Err(error) => return done(retrying(&error), Step::Unseal),
         };
@@ -214,7 +234,10 @@ impl Pass {
         let write = tokio::task::spawn_blocking(move || volume.write(&desired.data, &marker)).await;
         match write {
             Ok(Ok(written)) => {
-                let settled = Some(Settled { input, output });
+                let settled = Some(Settled {
+                    input,
+                    output: Ok(output),
+                });
                 Done {
                     written,
                     settled,
@@ -279,7 +302,7 @@ impl Pass {
             .collect();
         self.settled = done
             .iter()
-            .filter_map(|done| Some((done.key.clone(), done.settled?)))
+            .filter_map(|done| Some((done.key.clone(), done.settled.clone()?)))
             .collect();
         let kept = sorted.kept.into_iter().map(|(key, file)| {
             let problem = manifests.problem_of(&file).unwrap_or_default();
@@ -310,9 +333,18 @@ impl Pass {
             if let Some(report) = report(previous, &done.outcome, done.step, done.written) {
                 let key = format!("{namespace}/{name}");
                 if report.warning {
-                    tracing::error!(key, reason = report.reason, "{}", report.message);
+                    tracing::error!(
+                        key,
+                        reason = report.reason,
+                        error = report.message,
+                        "not unsealed"
+                    );
                 } else {
-                    tracing::info!(key, reason = report.reason, "{}", report.message);
+                    tracing::info!(
+                        key,
+                        reason = report.reason,
+                        "SealedSecret unsealed successfully"
+                    );
                 }
             }
             let status = next_status(previous, None, &done.outcome, now)
@@ -340,7 +372,11 @@ impl Pass {
             .iter()
             .filter(|problem| !self.status.problems.contains(problem))
         {
-            tracing::error!(file = %problem.file.display(), error = problem.message, "cannot read manifest");
+            tracing::error!(
+                file = problem.file.to_string_lossy().as_ref(),
+                error = problem.message,
+                "cannot read manifest"
+            );
         }
         self.write_status(StatusFile {
             items: items.into_values().collect(),

@@ -2,7 +2,7 @@
 //!
 //! | The manifest's file | What happens |
 //! |---|---|
-//! | is gone | the Secret goes at once |
+//! | is gone | the Secret goes if that is still so at another look: the file may be on its way to another name |
 //! | can't be read, or is empty | nobody knows what it holds: the Secret stays |
 //! | is there, without the SealedSecret | the Secret goes if that is still so after a while: a program may be in the middle of writing the file |
 
@@ -15,6 +15,8 @@ use super::manifests::Manifests;
 use super::volume::Marker;
 use crate::unsealer::ObjectKey;
 
+/// How long a file must have been gone.
+const SHORT_PATIENCE: Duration = Duration::from_millis(700);
 /// How long a file must have been without the SealedSecret.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -57,16 +59,19 @@ impl Removal {
             }
             if manifests.problem_of(&marker.file).is_some() {
                 sorted.kept.push((key, marker.file));
-            } else if path.exists() {
+            } else {
+                let patience = if path.exists() {
+                    PATIENCE
+                } else {
+                    SHORT_PATIENCE
+                };
                 let since = self.missing.get(&key).copied().unwrap_or(now);
-                if now.duration_since(since) >= PATIENCE {
+                if now.duration_since(since) >= patience {
                     sorted.gone.push(key);
                 } else {
                     missing.insert(key.clone(), since);
                     sorted.waiting.push(key);
                 }
-            } else {
-                sorted.gone.push(key);
             }
         }
         self.missing = missing;
@@ -101,10 +106,10 @@ mod tests {
     fn a_file_that_is_gone_takes_its_secret_and_an_empty_one_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let mut removal = Removal::default();
-        assert_eq!(
-            sort(&mut removal, folder.path(), Instant::now()).gone.len(),
-            1
-        );
+        let now = Instant::now();
+        assert_eq!(sort(&mut removal, folder.path(), now).waiting.len(), 1);
+        let next = now + SHORT_PATIENCE;
+        assert_eq!(sort(&mut removal, folder.path(), next).gone.len(), 1);
         fs::write(folder.path().join("db.yaml"), "\n").unwrap();
         let later = Instant::now() + PATIENCE * 10;
         assert_eq!(sort(&mut removal, folder.path(), later).kept.len(), 1);

@@ -72,8 +72,17 @@ impl Volume {
     }
 
     /// Whose directory it is; `None` when it is missing or not ours.
-    pub(super) fn marker(&self) -> Option<Marker> {
-        serde_json::from_slice(&fs::read(self.path.join(MARKER)).ok()?).ok()
+    ///
+    /// # Errors
+    /// It can't be told, as when no more files can be opened.
+    pub(super) fn marker(&self) -> io::Result<Option<Marker>> {
+        match fs::read(self.path.join(MARKER)) {
+            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
+                _ => Err(error),
+            },
+        }
     }
 
     /// Brings the directory to `items`; returns whether that changed it.
@@ -85,7 +94,7 @@ impl Volume {
             path: self.path.clone(),
             source,
         };
-        let existing = self.marker();
+        let existing = self.marker().map_err(error)?;
         if existing.is_none() && fs::symlink_metadata(&self.path).is_ok() {
             return Err(VolumeError::Unmanaged(self.path.clone()));
         }
@@ -104,13 +113,13 @@ impl Volume {
     /// Removes the directory, at once to anybody who looks, and its parent when nothing else is
     /// in there. Does nothing to a directory that isn't ours.
     pub(super) fn remove(&self) -> Result<(), VolumeError> {
-        if self.marker().is_none() {
-            return Ok(());
-        }
         let error = |source| VolumeError::Write {
             path: self.path.clone(),
             source,
         };
+        if self.marker().map_err(error)?.is_none() {
+            return Ok(());
+        }
         let Some(namespace) = self.path.parent() else {
             return Ok(());
         };
@@ -160,6 +169,11 @@ impl Volume {
             return Err(io::ErrorKind::NotFound.into());
         };
         make_private_folder(namespace)?;
+        if fs::symlink_metadata(namespace)?.is_symlink() {
+            return Err(io::Error::other(
+                "the namespace's folder is a symbolic link",
+            ));
+        }
         let stage = tempfile::Builder::new()
             .prefix(STAGE)
             .tempdir_in(namespace)?;
@@ -233,7 +247,7 @@ pub(super) fn all(out: &Path) -> io::Result<Vec<((String, String), Marker)>> {
     let mut volumes = Vec::new();
     for namespace in visible_folders(out)? {
         for name in visible_folders(&out.join(&namespace))? {
-            if let Some(marker) = Volume::new(out, &namespace, &name).marker() {
+            if let Some(marker) = Volume::new(out, &namespace, &name).marker()? {
                 volumes.push(((namespace.clone(), name), marker));
             }
         }

@@ -3,10 +3,18 @@
 //! The first lines of a message are worded as the reference words them, since scripts match on
 //! them; what we can tell beyond that follows.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 use sealed_secrets_core::envelope::UnsealError;
+
+use super::is_item_name;
+
+/// Most items that a message names.
+const MAX_NAMED: usize = 50;
+/// Most characters of a name that can't be one.
+const MAX_SHOWN: usize = 64;
 
 /// Why a SealedSecret gives no Secret. Never contains plaintext.
 #[derive(Debug)]
@@ -76,6 +84,16 @@ impl DesiredError {
     }
 }
 
+/// A name as it is, or, where it can't be one, escaped and cut: it could be anything.
+fn shown(item: &str) -> Cow<'_, str> {
+    if is_item_name(item) {
+        return Cow::Borrowed(item);
+    }
+    let start: String = item.chars().take(MAX_SHOWN).collect();
+    let more = if start.len() < item.len() { "…" } else { "" };
+    Cow::Owned(format!("{start:?}{more}"))
+}
+
 impl ItemProblem {
     /// What we can tell beyond the reference's words.
     fn detail(&self) -> Option<&'static str> {
@@ -125,20 +143,30 @@ impl fmt::Display for DesiredError {
             Self::Legacy(_) => return f.write_str("no key could decrypt secret (data)"),
             Self::LegacyContent => return f.write_str("spec.data does not hold a Secret"),
         };
-        let mut lines: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut lines: BTreeMap<String, Vec<Cow<'_, str>>> = BTreeMap::new();
         for failure in failures {
             lines
                 .entry(failure.problem.to_string())
                 .or_default()
-                .push(&failure.item);
+                .push(shown(&failure.item));
         }
         for (number, (message, items)) in lines.iter().enumerate() {
             let line_break = if number == 0 { "" } else { "\n" };
-            write!(f, "{line_break}{message} ({})", items.join(", "))?;
+            let more = items.len().saturating_sub(MAX_NAMED);
+            let named = items
+                .iter()
+                .take(MAX_NAMED)
+                .map(Cow::as_ref)
+                .collect::<Vec<_>>();
+            write!(f, "{line_break}{message} ({}", named.join(", "))?;
+            if more > 0 {
+                write!(f, " and {more} more")?;
+            }
+            f.write_str(")")?;
         }
-        for failure in failures {
+        for failure in failures.iter().take(MAX_NAMED) {
             if let Some(detail) = failure.problem.detail() {
-                write!(f, "\n{}: {detail}", failure.item)?;
+                write!(f, "\n{}: {detail}", shown(&failure.item))?;
             }
         }
         Ok(())

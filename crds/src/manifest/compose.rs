@@ -192,6 +192,10 @@ impl<'input> Composer<'input> {
 
     /// The parser takes tabs as indentation in places; Kubernetes tools never do.
     fn refuse_tab(&self, span: &Span) -> Result<(), ComposeError> {
+        // Inside brackets indentation means nothing; and a line may hold a million nodes.
+        if self.flow > 0 {
+            return Ok(());
+        }
         let before = span
             .start
             .byte_offset()
@@ -199,7 +203,7 @@ impl<'input> Composer<'input> {
             .unwrap_or("");
         let indentation = before.rsplit('\n').next().unwrap_or("");
         let blank = indentation.bytes().all(|byte| matches!(byte, b' ' | b'\t'));
-        if self.flow == 0 && blank && indentation.contains('\t') {
+        if blank && indentation.contains('\t') {
             return Err(self.error(span, "indented with a tab; use spaces"));
         }
         Ok(())

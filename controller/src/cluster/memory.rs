@@ -1,0 +1,369 @@
+//! What is remembered about objects between reconciles, so that nothing is done twice, or for
+//! ever.
+//!
+//! | Last time | Same again | Something changed |
+//! |---|---|---|
+//! | as it should be | nothing to do | at once; if somebody keeps changing the Secret, with growing pauses |
+//! | failed for good | nothing to do until the keys change | at once |
+//! | failed for now | after the rest of the pause | at once |
+//!
+//! Our own status write comes back as an event; without this it would start the next try.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use sealed_secrets_core::keyring::Keyring;
+use sealed_secrets_core::label::Label;
+use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
+
+use crate::unsealer::ObjectKey;
+
+/// First pause before another try; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// Longest pause before another try.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// How long the watch of Secrets may take to show a write of ours.
+const WATCH_DELAY: Duration = Duration::from_secs(2);
+/// Corrections further apart than this are not a quarrel.
+const PEACE: Duration = Duration::from_secs(600);
+
+/// What there is to see of an object; while none of it changes, neither does the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Seen {
+    pub(super) uid: Option<String>,
+    pub(super) generation: Option<i64>,
+    pub(super) label: Label,
+    pub(super) status: Option<SealedSecretStatus>,
+    /// Version of the Secret, as far as the watch has come.
+    pub(super) secret_version: Option<String>,
+}
+
+/// What a reconcile came to.
+pub(super) enum Conclusion {
+    /// The Secret is as it should be at this version; `written` if that took a write.
+    Synced {
+        version: Option<String>,
+        written: bool,
+    },
+    /// Only a change of the object, the Secret or the keys can help.
+    Stalled(Arc<Keyring>),
+    /// It will be tried again.
+    Retrying,
+}
+
+/// What to do about an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Reconcile,
+    Nothing,
+    Later(Duration),
+}
+
+/// Remembers objects by namespace and name.
+#[derive(Default)]
+pub(super) struct Memory {
+    objects: Mutex<HashMap<ObjectKey, Remembered>>,
+}
+
+#[derive(Default)]
+struct Remembered {
+    last: Option<Last>,
+    /// Failures in a row.
+    failures: u32,
+    /// Corrections of a Secret that somebody keeps changing, and when the last one was.
+    corrections: u32,
+    corrected: Option<Instant>,
+    /// What the status would say, where it isn't written.
+    status: Option<SealedSecretStatus>,
+}
+
+struct Last {
+    seen: Seen,
+    what: What,
+}
+
+enum What {
+    Synced {
+        written: Option<(Instant, Option<String>)>,
+    },
+    Stalled(Arc<Keyring>),
+    Retrying {
+        until: Instant,
+    },
+}
+
+impl Memory {
+    /// What to do about an object that looks like `seen`.
+    pub(super) fn verdict(
+        &self,
+        key: &ObjectKey,
+        seen: &Seen,
+        keyring: &Arc<Keyring>,
+        now: Instant,
+    ) -> Verdict {
+        let objects = self.objects();
+        let Some(remembered) = objects.get(key) else {
+            return Verdict::Reconcile;
+        };
+        let Some(last) = &remembered.last else {
+            return Verdict::Reconcile;
+        };
+        match &last.what {
+            What::Synced { .. } if last.seen == *seen => Verdict::Nothing,
+            What::Synced { written } if last.seen.same_object(seen) => {
+                // The watch has yet to show what we wrote.
+                if let Some((at, superseded)) = written
+                    && *superseded == seen.secret_version
+                    && now < *at + WATCH_DELAY
+                {
+                    return Verdict::Later(*at + WATCH_DELAY - now);
+                }
+                later(remembered.correct_at(), now)
+            }
+            What::Stalled(with) if last.seen == *seen && Arc::ptr_eq(with, keyring) => {
+                Verdict::Nothing
+            }
+            What::Retrying { until } if last.seen == *seen => later(Some(*until), now),
+            _ => Verdict::Reconcile,
+        }
+    }
+
+    /// Remembers what a reconcile came to; returns the pause before the next try, if there is one.
+    pub(super) fn conclude(
+        &self,
+        key: &ObjectKey,
+        mut seen: Seen,
+        conclusion: Conclusion,
+        now: Instant,
+    ) -> Option<Duration> {
+        let mut objects = self.objects();
+        let remembered = objects.entry(key.clone()).or_default();
+        let what = match conclusion {
+            Conclusion::Synced { version, written } => {
+                let drifted = matches!(&remembered.last,
+                    Some(Last { seen: before, what: What::Synced { .. } }) if before.same_object(&seen));
+                if written && drifted {
+                    let quarrel = remembered.corrected.is_some_and(|at| now < at + PEACE);
+                    remembered.corrections = if quarrel {
+                        remembered.corrections + 1
+                    } else {
+                        1
+                    };
+                    remembered.corrected = Some(now);
+                }
+                remembered.failures = 0;
+                let superseded = std::mem::replace(&mut seen.secret_version, version);
+                What::Synced {
+                    written: written.then_some((now, superseded)),
+                }
+            }
+            Conclusion::Stalled(keyring) => {
+                remembered.failures = 0;
+                What::Stalled(keyring)
+            }
+            Conclusion::Retrying => {
+                let pause = remembered.next_pause();
+                remembered.last = Some(Last {
+                    seen,
+                    what: What::Retrying { until: now + pause },
+                });
+                return Some(pause);
+            }
+        };
+        remembered.last = Some(Last { seen, what });
+        None
+    }
+
+    /// The pause after a failure that leaves nothing else to remember.
+    pub(super) fn pause(&self, key: &ObjectKey) -> Duration {
+        self.objects().entry(key.clone()).or_default().next_pause()
+    }
+
+    /// The status that isn't written.
+    pub(super) fn status(&self, key: &ObjectKey) -> Option<SealedSecretStatus> {
+        self.objects().get(key)?.status.clone()
+    }
+
+    /// Remembers a status that isn't written.
+    pub(super) fn keep_status(&self, key: &ObjectKey, status: SealedSecretStatus) {
+        self.objects().entry(key.clone()).or_default().status = Some(status);
+    }
+
+    /// Forgets an object that is gone.
+    pub(super) fn forget(&self, key: &ObjectKey) {
+        self.objects().remove(key);
+    }
+
+    fn objects(&self) -> MutexGuard<'_, HashMap<ObjectKey, Remembered>> {
+        // Whole after any panic: it only saves work.
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    /// Whether nothing but the Secret and the status can differ.
+    fn same_object(&self, other: &Self) -> bool {
+        (&self.uid, self.generation, &self.label, &self.status)
+            == (&other.uid, other.generation, &other.label, &other.status)
+    }
+}
+
+impl Remembered {
+    /// A growing pause with some chance in it, so that many failures don't come back as one.
+    fn next_pause(&mut self) -> Duration {
+        let pause = doubled(self.failures);
+        self.failures = self.failures.saturating_add(1);
+        pause.mul_f64(rand::random_range(0.8..1.2))
+    }
+
+    /// When a change by somebody else may be corrected: the first one at once.
+    fn correct_at(&self) -> Option<Instant> {
+        Some(self.corrected? + doubled(self.corrections.checked_sub(1)?))
+    }
+}
+
+fn doubled(times: u32) -> Duration {
+    FIRST_PAUSE
+        .saturating_mul(1 << times.min(16))
+        .min(LONGEST_PAUSE)
+}
+
+fn later(at: Option<Instant>, now: Instant) -> Verdict {
+    match at
+        .and_then(|at| at.checked_duration_since(now))
+        .filter(|rest| !rest.is_zero())
+    {
+        Some(rest) => Verdict::Later(rest),
+        None => Verdict::Reconcile,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sealed_secrets_core::keyring::KeyOrder;
+    use sealed_secrets_core::scope::Scope;
+
+    fn key() -> ObjectKey {
+        ("shop".to_owned(), "db".to_owned())
+    }
+
+    fn seen(version: Option<&str>) -> Seen {
+        Seen {
+            uid: Some("uid".to_owned()),
+            generation: Some(1),
+            label: Label::new(Scope::Strict, "shop", "db"),
+            status: None,
+            secret_version: version.map(str::to_owned),
+        }
+    }
+
+    fn keyring() -> Arc<Keyring> {
+        Arc::new(Keyring::new(KeyOrder::CertNotBefore))
+    }
+
+    fn synced(version: &str, written: bool) -> Conclusion {
+        Conclusion::Synced {
+            version: Some(version.to_owned()),
+            written,
+        }
+    }
+
+    #[test]
+    fn a_settled_object_costs_nothing_and_a_change_counts_at_once() {
+        let (memory, keyring, now) = (Memory::default(), keyring(), Instant::now());
+        assert_eq!(
+            memory.verdict(&key(), &seen(None), &keyring, now),
+            Verdict::Reconcile
+        );
+        memory.conclude(&key(), seen(Some("5")), synced("5", false), now);
+        assert_eq!(
+            memory.verdict(&key(), &seen(Some("5")), &keyring, now),
+            Verdict::Nothing
+        );
+        assert_eq!(
+            memory.verdict(&key(), &seen(Some("6")), &keyring, now),
+            Verdict::Reconcile
+        );
+        assert_eq!(
+            memory.verdict(&key(), &seen(None), &keyring, now),
+            Verdict::Reconcile
+        );
+    }
+
+    #[test]
+    fn our_own_write_is_waited_for_but_not_for_ever() {
+        let (memory, keyring, now) = (Memory::default(), keyring(), Instant::now());
+        memory.conclude(&key(), seen(None), synced("5", true), now);
+        assert!(matches!(
+            memory.verdict(&key(), &seen(None), &keyring, now),
+            Verdict::Later(_)
+        ));
+        let later = now + WATCH_DELAY;
+        assert_eq!(
+            memory.verdict(&key(), &seen(None), &keyring, later),
+            Verdict::Reconcile
+        );
+        assert_eq!(
+            memory.verdict(&key(), &seen(Some("5")), &keyring, now),
+            Verdict::Nothing
+        );
+    }
+
+    #[test]
+    fn a_quarrel_over_a_secret_slows_down() {
+        let (memory, keyring, mut now) = (Memory::default(), keyring(), Instant::now());
+        memory.conclude(&key(), seen(Some("0")), synced("0", false), now);
+        let mut pauses = Vec::new();
+        for version in 1..6 {
+            let theirs = seen(Some(&format!("{version}-theirs")));
+            if let Verdict::Later(pause) = memory.verdict(&key(), &theirs, &keyring, now) {
+                pauses.push(pause.as_secs());
+                now += pause;
+            }
+            assert_eq!(
+                memory.verdict(&key(), &theirs, &keyring, now),
+                Verdict::Reconcile
+            );
+            memory.conclude(&key(), theirs, synced(&version.to_string(), true), now);
+        }
+        assert_eq!(pauses, [1, 2, 4, 8]);
+    }
+
+    #[test]
+    fn a_permanent_failure_waits_for_the_keys_and_a_transient_one_for_its_time() {
+        let (memory, keyring, now) = (Memory::default(), keyring(), Instant::now());
+        memory.conclude(
+            &key(),
+            seen(None),
+            Conclusion::Stalled(Arc::clone(&keyring)),
+            now,
+        );
+        assert_eq!(
+            memory.verdict(&key(), &seen(None), &keyring, now),
+            Verdict::Nothing
+        );
+        let other = Arc::new(Keyring::new(KeyOrder::CertNotBefore));
+        assert_eq!(
+            memory.verdict(&key(), &seen(None), &other, now),
+            Verdict::Reconcile
+        );
+
+        let first = memory
+            .conclude(&key(), seen(None), Conclusion::Retrying, now)
+            .unwrap();
+        assert!(matches!(
+            memory.verdict(&key(), &seen(None), &keyring, now),
+            Verdict::Later(_)
+        ));
+        assert_eq!(
+            memory.verdict(&key(), &seen(None), &keyring, now + first),
+            Verdict::Reconcile
+        );
+        let second = memory
+            .conclude(&key(), seen(None), Conclusion::Retrying, now)
+            .unwrap();
+        assert!(second > first, "{first:?} {second:?}");
+    }
+}
