@@ -1,9 +1,9 @@
 //! The command line and the `SEALED_SECRETS_*` variables, as typed options.
 //!
-//! - [`flags`]: every flag, one row each: what it takes, what it means, what it sets;
-//! - [`pflag`]: the syntax;
-//! - [`value`]: the types of values;
-//! - [`help`]: what `--help` prints, made from the rows.
+//! - `flags`: every flag, one row each: what it takes, what it means, what it sets;
+//! - `pflag`: the syntax;
+//! - `value`: the types of values;
+//! - `help`: what `--help` prints, made from the rows.
 //!
 //! Why not a crate such as clap: the contract is pflag's syntax and the rules for variables (an
 //! empty one counts, one that doesn't parse does not), and no crate has either.

@@ -5,7 +5,7 @@
 //!
 //! | Module | Holds |
 //! |---|---|
-//! | [`args`], [`env`], [`mode`] | what the user wants |
+//! | [`args`], [`mod@env`], [`mode`] | what the user wants |
 //! | [`input`], [`output`] | documents in, the result out: all of it or nothing |
 //! | [`certificate`], [`download`] | the key to seal with: a file, the web, the controller |
 //! | [`namespace`], [`kubeconfig`], [`pod`] | where a namespace comes from if nobody names it |
