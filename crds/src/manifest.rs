@@ -18,7 +18,7 @@ pub mod stream;
 pub mod typed;
 mod write;
 
-pub use node::{Node, Position, Value};
+pub use node::{Key, Node, Position, Value};
 pub use stream::{Document, ReadError, read};
 pub use typed::{TypeError, from_node};
 pub use write::{WriteError, to_json, to_yaml, to_yaml_document};

@@ -56,6 +56,16 @@ pub enum PlainSecretError {
         /// What was there.
         kind: String,
     },
+    /// A field of a Secret in other letters, which some tools take and others drop.
+    #[error("{position}: unknown field {found:?}, did you mean {meant}?")]
+    Misspelled {
+        /// Where.
+        position: Position,
+        /// What was there.
+        found: String,
+        /// What it looks like.
+        meant: &'static str,
+    },
     /// A field has the wrong type.
     #[error(transparent)]
     Field(#[from] TypeError),
@@ -127,6 +137,14 @@ impl PlainSecret {
                 kind,
             });
         }
+        if let Some((found, meant)) = misspelled(node) {
+            let (found, position) = (found.name.clone(), found.position);
+            return Err(PlainSecretError::Misspelled {
+                position,
+                found,
+                meant,
+            });
+        }
         let envelope: Envelope = manifest::from_node(node)?;
         let mut secret = Self {
             name: envelope.metadata.name.filter(|name| !name.is_empty()),
@@ -161,6 +179,25 @@ impl PlainSecret {
         }
         Ok(secret)
     }
+}
+
+/// A field that would be dropped without a word, and values with it.
+fn misspelled(node: &Node) -> Option<(&manifest::Key, &'static str)> {
+    const FIELDS: [&str; 7] = [
+        "apiVersion",
+        "kind",
+        "metadata",
+        "type",
+        "immutable",
+        "data",
+        "stringData",
+    ];
+    node.fields()?.iter().find_map(|(key, _)| {
+        let meant = FIELDS
+            .into_iter()
+            .find(|field| field.eq_ignore_ascii_case(&key.name))?;
+        (meant != key.name).then_some((key, meant))
+    })
 }
 
 /// Names items, never shows them.
@@ -309,6 +346,10 @@ mod tests {
             (
                 "kind: Secret\napiVersion: bitnami.com/v1alpha1\n",
                 "found Secret of bitnami.com/v1alpha1",
+            ),
+            (
+                "kind: Secret\ndata: {}\nstringdata: {a: b}\n",
+                "line 3, column 1: unknown field \"stringdata\", did you mean stringData?",
             ),
             ("[1, 2]", "expected a Secret, found a list"),
             ("hello", "expected a Secret, found a string"),

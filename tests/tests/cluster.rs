@@ -40,6 +40,17 @@ fn main() -> ExitCode {
             Kubeseal
         ),
         claim!(
+            annotations_on_a_secret_let_it_be_taken_over_or_merged_into,
+            ControlPlane,
+            Controller,
+            Kubeseal
+        ),
+        claim!(
+            objects_from_another_crd_are_accepted_and_given_a_status,
+            ControlPlane,
+            Controller
+        ),
+        claim!(
             deleted_and_edited_secrets_are_put_right,
             ControlPlane,
             Controller,
@@ -493,5 +504,87 @@ async fn controller_waits_for_an_api_server_that_is_away(context: Context) -> Te
     cluster.apply(&sealed).await?;
     synced(&cluster.control_plane, &cluster.namespace, "db", "True").await?;
     cluster.controller.still_running("outlived the outage")?;
+    Ok(())
+}
+
+async fn annotations_on_a_secret_let_it_be_taken_over_or_merged_into(
+    context: Context,
+) -> TestResult {
+    let cluster = Cluster::new(&context).await?;
+    let secrets = cluster.secrets();
+    for annotation in ["managed", "patch"] {
+        let secret: Secret = serde_json::from_value(json!({
+            "metadata": { "name": annotation, "annotations": {
+                format!("sealedsecrets.bitnami.com/{annotation}"): "true" } },
+            "stringData": { "own": "kept", "password": "old" },
+        }))?;
+        secrets.create(&PostParams::default(), &secret).await?;
+        let sealed = cluster
+            .seal(&context, annotation, &[("password", "new")])
+            .await?;
+        cluster.apply(&sealed).await?;
+        synced(
+            &cluster.control_plane,
+            &cluster.namespace,
+            annotation,
+            "True",
+        )
+        .await?;
+    }
+    let managed = secrets.get("managed").await?;
+    assert_eq!(managed.data.unwrap_or_default().len(), 1);
+    assert!(managed.metadata.owner_references.is_some());
+    let patched = secrets.get("patch").await?;
+    let data = patched.data.unwrap_or_default();
+    assert_eq!(data.get("own"), Some(&ByteString(b"kept".to_vec())));
+    assert_eq!(data.get("password"), Some(&ByteString(b"new".to_vec())));
+    assert_eq!(patched.metadata.owner_references, None);
+    Ok(())
+}
+
+/// A CRD as lenient as any that clusters have had.
+const LENIENT_CRD: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: sealedsecrets.bitnami.com }
+spec:
+  group: bitnami.com
+  scope: Namespaced
+  names: { plural: sealedsecrets, singular: sealedsecret, kind: SealedSecret, listKind: SealedSecretList }
+  versions:
+  - name: v1alpha1
+    served: true
+    storage: true
+    subresources: { status: {} }
+    schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } }
+";
+
+async fn objects_from_another_crd_are_accepted_and_given_a_status(context: Context) -> TestResult {
+    let control_plane = context.control_plane().await?;
+    install::apply_text(&control_plane, LENIENT_CRD).await?;
+    let namespace = new_namespace(&control_plane.client()).await?;
+    let object = |name: &str, spec: serde_json::Value| {
+        json!({ "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
+                "metadata": { "name": name, "namespace": namespace }, "spec": spec })
+        .to_string()
+    };
+    let odd =
+        json!({ "encryptedData": { "n": 5, "o": {}, "l": [1] }, "unknown": { "kept": true } });
+    install::apply_text(&control_plane, &object("odd", odd)).await?;
+    install::apply_text(
+        &control_plane,
+        &object("shapeless", json!({ "encryptedData": [1] })),
+    )
+    .await?;
+
+    let installation = Installation::new(&control_plane).await?;
+    let _controller = installation.start(&context, "controller", &[]).await?;
+    let message = synced(&control_plane, &namespace, "odd", "False").await?;
+    assert_eq!(message, "value is not a string (l, n, o)");
+    let message = synced(&control_plane, &namespace, "shapeless", "False").await?;
+    assert!(message.starts_with("spec is malformed"), "{message}");
+    let odd = sealed::api(&control_plane, &namespace).get("odd").await?;
+    assert_eq!(odd.data["spec"]["unknown"]["kept"], true);
+    assert_eq!(odd.data["spec"]["encryptedData"]["n"], 5);
     Ok(())
 }

@@ -39,6 +39,13 @@ fn main() -> ExitCode {
             Kubeseal
         ),
         claim!(
+            both_tools_validate_and_re_encrypt_with_our_controller,
+            GoTools,
+            ControlPlane,
+            Controller,
+            Kubeseal
+        ),
+        claim!(
             key_made_by_us_is_adopted_by_go,
             GoTools,
             ControlPlane,
@@ -186,4 +193,42 @@ async fn key_count(control_plane: &ControlPlane) -> Result<usize, TestError> {
     let active =
         ListParams::default().labels("sealedsecrets.bitnami.com/sealed-secrets-key=active");
     Ok(keys.list(&active).await?.items.len())
+}
+
+async fn both_tools_validate_and_re_encrypt_with_our_controller(context: Context) -> TestResult {
+    let control_plane = context.control_plane().await?;
+    let installation = Installation::new(&control_plane).await?;
+    let _ours = installation
+        .start(&context, "ours", &["--rate-limit=0"])
+        .await?;
+    let namespace = new_namespace(&control_plane.client()).await?;
+    for (name, kubeseal) in [
+        ("go", context.go_kubeseal()?),
+        ("ours", context.kubeseal()?),
+    ] {
+        let kubeseal = kubeseal.env("KUBECONFIG", control_plane.kubeconfig());
+        let manifest = secret_manifest(&namespace, name, &[("password", "opensesame")]);
+        let sealed = kubeseal.clone().input(manifest).output().await?;
+        let valid = kubeseal.clone().arg("--validate").input(sealed.clone());
+        assert_eq!(valid.run().await?.code, Some(0), "{name}");
+        let moved = sealed.replace(&format!("\"{name}\""), "\"moved\"");
+        let invalid = kubeseal
+            .clone()
+            .arg("--validate")
+            .input(moved)
+            .run()
+            .await?;
+        assert_eq!(invalid.code, Some(1), "{name}");
+        let again = kubeseal
+            .clone()
+            .arg("--re-encrypt")
+            .input(sealed.clone())
+            .output()
+            .await?;
+        assert_ne!(again, sealed);
+        install::apply_text(&control_plane, &again).await?;
+        let value = secret_item(&control_plane, &namespace, name, "password").await?;
+        assert_eq!(value, "opensesame");
+    }
+    Ok(())
 }
