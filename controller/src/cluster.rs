@@ -1,12 +1,12 @@
 //! The controller of a cluster: watches SealedSecrets, writes Secrets, status and Events.
 //!
-//! - [`connect`](self): client and namespace from the pod's environment, or from a kubeconfig;
-//! - [`key_secrets`]: the keyring from key Secrets, watched;
-//! - [`plan`]: what to do with a Secret, pure;
-//! - [`reconcile`]: one object, start to end;
-//! - [`memory`]: what is remembered, so that nothing is done twice or for ever;
-//! - [`secrets`]: what Secrets there are, metadata only;
-//! - [`events`]: Events about SealedSecrets.
+//! - `connect`: client and namespace from the pod's environment, or from a kubeconfig;
+//! - `key_secrets`: the keyring from key Secrets, watched;
+//! - `plan`: what to do with a Secret, pure;
+//! - `reconcile`: one object, start to end;
+//! - `memory`: what is remembered, so that nothing is done twice or for ever;
+//! - `secrets`: what Secrets there are, metadata only;
+//! - `events`: Events about SealedSecrets.
 
 mod connect;
 mod events;

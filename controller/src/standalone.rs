@@ -1,13 +1,13 @@
 //! The controller without a cluster: a folder of manifests in, files laid out as mounted Secret
 //! volumes out.
 //!
-//! - [`key_folder`]: the keyring from PEM files;
-//! - [`manifests`]: the SealedSecrets in a folder;
-//! - [`pass`]: everything brought to what it should be, once;
-//! - [`removal`]: which Secrets go because their SealedSecret is gone;
-//! - [`volume`]: a Secret as a directory, replaced all at once;
-//! - [`status_file`]: what a cluster would say in each object's status;
-//! - [`wake`]: when to look again.
+//! - `key_folder`: the keyring from PEM files;
+//! - `manifests`: the SealedSecrets in a folder;
+//! - `pass`: everything brought to what it should be, once;
+//! - `removal`: which Secrets go because their SealedSecret is gone;
+//! - `volume`: a Secret as a directory, replaced all at once;
+//! - `status_file`: what a cluster would say in each object's status;
+//! - `wake`: when to look again.
 
 mod atomic_file;
 mod key_folder;

@@ -5,11 +5,11 @@
 //! names it, never skipped. YAML is 1.1 with the typing of `sigs.k8s.io/yaml`: see [`scalar`].
 //!
 //! - [`stream`]: bytes to documents;
-//! - [`compose`]: one YAML document to a [`Node`] tree, with bounded aliases and depth;
+//! - `compose`: one YAML document to a [`Node`] tree, with bounded aliases and depth;
 //! - [`scalar`]: what a plain scalar means;
 //! - [`node`]: the tree, with positions;
 //! - [`typed`]: serde over the tree, converting scalars where a string is wanted;
-//! - [`write`]: JSON and YAML out.
+//! - `write`: JSON and YAML out.
 
 mod compose;
 pub mod node;
