@@ -62,6 +62,11 @@ impl Publisher {
         count
     }
 
+    /// Whether something was given as a key that isn't one.
+    pub fn has_complaints(&self) -> bool {
+        !self.told.is_empty()
+    }
+
     /// Whether there is no key at the moment.
     pub fn is_empty(&self) -> bool {
         self.keyring.borrow().is_empty()

@@ -102,6 +102,11 @@ impl KeySecrets {
     pub(super) async fn start(mut self) -> Result<(), KeySecretsError> {
         let mut secrets = self.list().await?;
         if self.publisher.publish(secrets.values().map(key_entry)) == 0 {
+            if self.publisher.has_complaints() {
+                tracing::error!(
+                    "no key Secret is usable; a new key opens nothing that was sealed before"
+                );
+            }
             let secret = self.create().await?;
             secrets.insert(secret.name_any(), secret);
             self.publisher.publish(secrets.values().map(key_entry));

@@ -106,6 +106,11 @@ impl KeyFolder {
         if !self.publisher.is_empty() {
             return Ok(());
         }
+        if self.publisher.has_complaints() {
+            tracing::error!(
+                "no key file is usable; a new key opens nothing that was sealed before"
+            );
+        }
         tracing::info!(bits = self.args.key_size.bits(), "no key yet, making one");
         let pair = generate(&self.args).await?;
         let folder = |source| KeyFolderError::Folder {

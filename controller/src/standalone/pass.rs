@@ -73,6 +73,8 @@ impl Pass {
     pub(super) fn new(folders: Folders, unsealer: Unsealer, keyring: SharedKeyring) -> Self {
         let status = status_file::read(&folders.status);
         let settled = HashMap::new();
+        let problems = status.problems.iter().map(|problem| problem.file.clone());
+        let removal = Removal::after(problems);
         Self {
             folders,
             unsealer,
@@ -82,7 +84,7 @@ impl Pass {
             failures: 0,
             cleared: false,
             looked: false,
-            removal: Removal::default(),
+            removal,
         }
     }
 

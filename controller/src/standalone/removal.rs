@@ -3,10 +3,11 @@
 //! | The manifest's file | What happens |
 //! |---|---|
 //! | is gone | the Secret goes if that is still so at another look: the file may be on its way to another name |
+//! | is gone, and another can't be read since | it may have been renamed: the Secret stays until that one can be read |
 //! | can't be read, or is empty | nobody knows what it holds: the Secret stays |
 //! | is there, without the SealedSecret | the Secret goes if that is still so after a while: a program may be in the middle of writing the file |
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,10 +21,14 @@ const SHORT_PATIENCE: Duration = Duration::from_millis(700);
 /// How long a file must have been without the SealedSecret.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Remembers since when objects have been missing from files that are there.
+/// Remembers since when objects have been missing.
 #[derive(Debug, Default)]
 pub(super) struct Removal {
     missing: HashMap<ObjectKey, Instant>,
+    /// Files that couldn't be read at the last look.
+    problems: BTreeSet<PathBuf>,
+    /// Files that became unreadable when an object went missing: it may have moved there.
+    suspects: HashMap<ObjectKey, PathBuf>,
 }
 
 /// What becomes of Secrets without a SealedSecret.
@@ -38,6 +43,14 @@ pub(super) struct Sorted {
 }
 
 impl Removal {
+    /// Continues after an earlier run, which couldn't read `problems`.
+    pub(super) fn after(problems: impl Iterator<Item = PathBuf>) -> Self {
+        Self {
+            problems: problems.collect(),
+            ..Self::default()
+        }
+    }
+
     /// Sorts the Secrets in `volumes`; adds empty files to the problems of `manifests`.
     pub(super) fn sort(
         &mut self,
@@ -48,6 +61,12 @@ impl Removal {
     ) -> Sorted {
         let mut sorted = Sorted::default();
         let mut missing = HashMap::new();
+        let mut suspects = HashMap::new();
+        let fresh = manifests
+            .problems
+            .keys()
+            .find(|file| !self.problems.contains(*file))
+            .cloned();
         for (key, marker) in volumes {
             if manifests.objects.contains_key(&key) {
                 continue;
@@ -57,8 +76,13 @@ impl Removal {
                 let problem = "empty; delete the file to remove what came from it".to_owned();
                 manifests.problems.insert(marker.file.clone(), problem);
             }
+            let suspect = self.suspects.get(&key).or(fresh.as_ref()).cloned();
+            let suspect = suspect.filter(|file| manifests.problems.contains_key(file));
             if manifests.problem_of(&marker.file).is_some() {
                 sorted.kept.push((key, marker.file));
+            } else if let Some(file) = suspect {
+                suspects.insert(key.clone(), file.clone());
+                sorted.kept.push((key, file));
             } else {
                 let patience = if path.exists() {
                     PATIENCE
@@ -75,6 +99,8 @@ impl Removal {
             }
         }
         self.missing = missing;
+        self.suspects = suspects;
+        self.problems = manifests.problems.keys().cloned().collect();
         sorted
     }
 }
@@ -115,6 +141,26 @@ mod tests {
         assert_eq!(sort(&mut removal, folder.path(), later).kept.len(), 1);
         fs::write(folder.path().join("db.yaml"), "kind: SealedSecret\nx: [\n").unwrap();
         assert_eq!(sort(&mut removal, folder.path(), later).kept.len(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_renamed_and_broken_at_once_keeps_its_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut removal, now) = (Removal::default(), Instant::now());
+        fs::write(folder.path().join("new.yaml"), "kind: SealedSecret\nx: [\n").unwrap();
+        for second in 0..10 {
+            let sorted = sort(
+                &mut removal,
+                folder.path(),
+                now + Duration::from_secs(second),
+            );
+            assert_eq!(sorted.kept.len(), 1, "{second}");
+        }
+        fs::remove_file(folder.path().join("new.yaml")).unwrap();
+        let later = now + Duration::from_secs(10);
+        assert_eq!(sort(&mut removal, folder.path(), later).waiting.len(), 1);
+        let later = later + SHORT_PATIENCE;
+        assert_eq!(sort(&mut removal, folder.path(), later).gone.len(), 1);
     }
 
     #[test]
