@@ -9,6 +9,7 @@
 mod fixtures;
 
 use std::convert::Infallible;
+use std::io::Write as _;
 
 use fixtures::{GoPair, go_pair, go_pairs, other_pair, pair};
 use jiff::{SignedDuration, Timestamp};
@@ -36,7 +37,12 @@ fn certificates_of_the_go_implementation_are_read() {
         assert_eq!(fingerprint.to_string(), go.fingerprint, "{}", go.name);
         assert_eq!(certificate.to_pem(), go.certificate, "{}", go.name);
     }
-    println!("certificates by Go: {} read", go_pairs().len());
+    // Past the harness, which keeps what a passing test prints.
+    let _ = writeln!(
+        std::io::stderr(),
+        "certificates by Go: {} read",
+        go_pairs().len()
+    );
 }
 
 #[test]
@@ -48,7 +54,11 @@ fn certificates_are_those_of_the_go_implementation_byte_for_byte() {
         let ours = Certificate::self_signed(&mut rng, &key, &template(go)).unwrap();
         assert_eq!(ours.to_pem(), go.certificate, "{}", go.name);
     }
-    println!("certificates like Go's: {}", go_pairs().len());
+    let _ = writeln!(
+        std::io::stderr(),
+        "certificates like Go's: {}",
+        go_pairs().len()
+    );
 }
 
 #[test]
