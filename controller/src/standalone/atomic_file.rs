@@ -5,30 +5,33 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use tempfile::NamedTempFile;
+
 /// Replaces `path` by `content`: written beside it, synced, renamed.
 pub(super) fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let folder = folder_of(path);
-    let mut file = tempfile::Builder::new()
-        .prefix(".tmp-")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    staged(path, content, mode)?
+        .persist(path)
+        .map_err(|error| error.error)?;
+    sync_folder(folder_of(path))
 }
 
 /// Like [`write()`], for a file that must not exist yet.
 pub(super) fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let folder = folder_of(path);
+    staged(path, content, mode)?
+        .persist_noclobber(path)
+        .map_err(|error| error.error)?;
+    sync_folder(folder_of(path))
+}
+
+/// The content in a file beside `path`, synced; gone again unless it is persisted.
+fn staged(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
     let mut file = tempfile::Builder::new()
         .prefix(".tmp-")
         .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder)?;
+        .tempfile_in(folder_of(path))?;
     file.write_all(content)?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    Ok(file)
 }
 
 /// Makes renames and removals in a folder last.
