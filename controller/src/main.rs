@@ -2,11 +2,10 @@
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
 use sealed_secrets_controller::args::Args;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::from_process();
     match sealed_secrets_controller::run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
