@@ -3,7 +3,8 @@
 //! - `flags`: every flag, one row each: what it takes, what it means, what it sets;
 //! - `pflag`: the syntax;
 //! - `value`: the types of values;
-//! - `help`: what `--help` prints, made from the rows.
+//! - `help`: what `--help` prints, made from the rows;
+//! - `shared`: the rows as clap knows them, for the subcommands.
 //!
 //! Why not a crate such as clap: the contract is pflag's syntax and the rules for variables (an
 //! empty one counts, one that doesn't parse does not), and no crate has either.
@@ -11,6 +12,7 @@
 mod flags;
 mod help;
 mod pflag;
+mod shared;
 mod value;
 
 use std::collections::HashSet;
@@ -21,8 +23,11 @@ use sealed_secrets_core::Scope;
 use crate::env::Environment;
 use crate::error::Explain;
 use flags::{FLAGS, Flag};
+use pflag::Occurrence;
 
+pub(crate) use flags::Group;
 pub use help::usage;
+pub(crate) use shared::shared_flags;
 
 /// What the user asked for.
 #[derive(Clone, Debug)]
@@ -182,7 +187,11 @@ impl Options {
         args: impl IntoIterator<Item = OsString>,
         environment: &Environment,
     ) -> Result<Self, FlagError> {
-        let occurrences = pflag::parse(args)?;
+        Self::of(&pflag::parse(args)?, environment)
+    }
+
+    /// The options that were `given`, and for the others their variables.
+    fn of(occurrences: &[Occurrence], environment: &Environment) -> Result<Self, FlagError> {
         let given: HashSet<&str> = occurrences.iter().map(|one| one.flag.name).collect();
         let mut options = Self::default();
         for flag in FLAGS
@@ -204,7 +213,7 @@ impl Options {
                 Ok(()) | Err(_) => {}
             }
         }
-        for occurrence in &occurrences {
+        for occurrence in occurrences {
             let Flag {
                 name, set, notice, ..
             } = occurrence.flag;

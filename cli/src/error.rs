@@ -4,6 +4,8 @@ use std::error::Error as StdError;
 
 use crate::args::FlagError;
 use crate::certificate::CertificateError;
+use crate::command::CommandLineError;
+use crate::command::set::SetError;
 use crate::controller_client::ControllerError;
 use crate::input::InputError;
 use crate::merge::MergeError;
@@ -31,6 +33,9 @@ pub enum Error {
     /// The command line, or a variable, is wrong.
     #[error(transparent)]
     Flag(#[from] FlagError),
+    /// The command line of a subcommand is wrong.
+    #[error(transparent)]
+    CommandLine(#[from] CommandLineError),
     /// The flags don't go together.
     #[error(transparent)]
     Mode(#[from] ModeError),
@@ -58,6 +63,9 @@ pub enum Error {
     /// Nothing was merged.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// Nothing was set.
+    #[error(transparent)]
+    Set(#[from] SetError),
     /// The controller can't unseal.
     #[error(transparent)]
     Remote(#[from] RemoteError),
@@ -73,7 +81,7 @@ impl Error {
     /// 2 for wrong flags, 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Flag(_) => 2,
+            Self::Flag(_) | Self::CommandLine(_) => 2,
             _ => 1,
         }
     }
@@ -90,6 +98,7 @@ impl Error {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Flag(error) => error.hint(),
+            Self::CommandLine(error) => error.hint(),
             Self::Mode(error) => error.hint(),
             Self::Input(error) => error.hint(),
             Self::Certificate(error) => error.hint(),
@@ -99,6 +108,7 @@ impl Error {
             Self::Raw(error) => error.hint(),
             Self::SealedInput(error) => error.hint(),
             Self::Merge(error) => error.hint(),
+            Self::Set(error) => error.hint(),
             Self::Remote(error) => error.hint(),
             Self::Recover(error) => error.hint(),
             Self::Output(error) => error.hint(),

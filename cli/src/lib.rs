@@ -6,6 +6,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`args`], [`mod@env`], [`mode`] | what the user wants |
+//! | [`command`] | the subcommands, each a thin module |
 //! | [`input`], [`output`] | documents in, the result out: all of it or nothing |
 //! | [`certificate`], [`download`] | the key to seal with: a file, the web, the controller |
 //! | [`namespace`], [`kubeconfig`], [`pod`] | where a namespace comes from if nobody names it |
@@ -19,6 +20,7 @@
 
 pub mod args;
 pub mod certificate;
+pub mod command;
 pub mod connection;
 pub mod controller_client;
 pub mod download;

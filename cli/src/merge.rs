@@ -1,5 +1,6 @@
 //! Adding items to a SealedSecret in a file.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,9 @@ use sealed_secrets_crds::manifest::Document;
 use sealed_secrets_crds::plain_secret::{PlainSecret, PlainSecretError};
 use sealed_secrets_crds::seal::seal_item;
 use serde_json::Value;
+use zeroize::Zeroizing;
 
+use crate::args::Options;
 use crate::error::Explain;
 use crate::input::{InputError, Source};
 use crate::namespace::{NamespaceError, Namespaces};
@@ -78,6 +81,14 @@ pub enum MergeError {
         /// The flag's.
         given: Scope,
     },
+    /// The flag names another SealedSecret.
+    #[error("{target} is what the file holds, but --name {given} was given")]
+    Name {
+        /// The target.
+        target: String,
+        /// The flag's name.
+        given: String,
+    },
     /// The flag names another namespace than the target's.
     #[error("cannot merge into {target}")]
     Namespace {
@@ -95,6 +106,14 @@ pub enum MergeError {
         number: usize,
         /// Why.
         source: Box<AdditionError>,
+    },
+    /// There is no such item to remove.
+    #[error("{target} has no item {item}")]
+    NoItem {
+        /// The target.
+        target: String,
+        /// The item.
+        item: String,
     },
     /// An item can't be encrypted.
     #[error("cannot seal item {item}")]
@@ -189,22 +208,8 @@ impl Target {
         rules: &Rules,
         namespaces: &Namespaces<'_>,
     ) -> Result<Vec<Addition>, MergeError> {
-        let scope = self.sealed.scope();
-        if let Some(given) = rules.scope.filter(|given| *given != scope) {
-            return Err(MergeError::ScopeFlag {
-                target: self.title(),
-                wanted: scope,
-                given,
-            });
-        }
-        if let own @ Some(_) = self.namespace() {
-            namespaces
-                .of_document(own, scope)
-                .map_err(|source| MergeError::Namespace {
-                    target: self.title(),
-                    source,
-                })?;
-        }
+        self.same_scope(rules.scope)?;
+        self.same_namespace(namespaces)?;
         documents
             .iter()
             .map(|document| {
@@ -218,6 +223,63 @@ impl Target {
             .collect()
     }
 
+    /// Checks that the flags name nothing else than what the target is.
+    ///
+    /// # Errors
+    /// Name, namespace or scope contradict it.
+    pub fn must_agree(
+        &self,
+        options: &Options,
+        namespaces: &Namespaces<'_>,
+    ) -> Result<(), MergeError> {
+        self.same_scope(options.scope)?;
+        if !options.name.is_empty() && options.name != self.sealed.name() {
+            return Err(MergeError::Name {
+                target: self.title(),
+                given: options.name.clone(),
+            });
+        }
+        self.same_namespace(namespaces)
+    }
+
+    fn same_scope(&self, given: Option<Scope>) -> Result<(), MergeError> {
+        let wanted = self.sealed.scope();
+        match given.filter(|given| *given != wanted) {
+            None => Ok(()),
+            Some(given) => Err(MergeError::ScopeFlag {
+                target: self.title(),
+                wanted,
+                given,
+            }),
+        }
+    }
+
+    fn same_namespace(&self, namespaces: &Namespaces<'_>) -> Result<(), MergeError> {
+        let Some(own) = self.namespace() else {
+            return Ok(());
+        };
+        namespaces
+            .of_document(Some(own), self.sealed.scope())
+            .map(drop)
+            .map_err(|source| MergeError::Namespace {
+                target: self.title(),
+                source,
+            })
+    }
+
+    /// Seals items into the target, under its own label.
+    ///
+    /// # Errors
+    /// An item can't be encrypted.
+    pub fn set<R: CryptoRng + ?Sized>(
+        &mut self,
+        items: &BTreeMap<String, Zeroizing<Vec<u8>>>,
+        key: &PublicKey,
+        rng: &mut R,
+    ) -> Result<(), MergeError> {
+        self.seal_items(items, &self.sealed.label(), key, rng)
+    }
+
     /// Seals the additions into the target, in order: of equal items the last counts.
     ///
     /// # Errors
@@ -229,17 +291,7 @@ impl Target {
         rng: &mut R,
     ) -> Result<(), MergeError> {
         for Addition { secret, label } in additions {
-            for (item, value) in &secret.items {
-                let sealed =
-                    seal_item(rng, key, label, value).map_err(|source| MergeError::Encrypt {
-                        item: item.clone(),
-                        source,
-                    })?;
-                self.sealed
-                    .spec
-                    .encrypted_data
-                    .insert(item.clone(), Value::String(sealed));
-            }
+            self.seal_items(&secret.items, label, key, rng)?;
             if secret.labels.is_empty() && secret.annotations.is_empty() {
                 continue;
             }
@@ -252,6 +304,43 @@ impl Target {
                 if !new.is_empty() {
                     old.get_or_insert_default().extend(new.clone());
                 }
+            }
+        }
+        Ok(())
+    }
+
+    fn seal_items<R: CryptoRng + ?Sized>(
+        &mut self,
+        items: &BTreeMap<String, Zeroizing<Vec<u8>>>,
+        label: &Label,
+        key: &PublicKey,
+        rng: &mut R,
+    ) -> Result<(), MergeError> {
+        for (item, value) in items {
+            let sealed =
+                seal_item(rng, key, label, value).map_err(|source| MergeError::Encrypt {
+                    item: item.clone(),
+                    source,
+                })?;
+            self.sealed
+                .spec
+                .encrypted_data
+                .insert(item.clone(), Value::String(sealed));
+        }
+        Ok(())
+    }
+
+    /// Removes items.
+    ///
+    /// # Errors
+    /// One of them isn't there.
+    pub fn remove(&mut self, items: &[String]) -> Result<(), MergeError> {
+        for item in items {
+            if self.sealed.spec.encrypted_data.remove(item).is_none() {
+                return Err(MergeError::NoItem {
+                    target: self.title(),
+                    item: item.clone(),
+                });
             }
         }
         Ok(())

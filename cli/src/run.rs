@@ -5,11 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use jiff::Timestamp;
+use sealed_secrets_core::PublicKey;
 use sealed_secrets_crds::SealedSecret;
 use zeroize::Zeroizing;
 
 use crate::args::{self, Options};
 use crate::certificate::Origin;
+use crate::command::{self, Invocation, Parsed};
 use crate::controller_client::Controller;
 use crate::env::Environment;
 use crate::error::Error;
@@ -29,7 +31,7 @@ const SECRETS: &str = "Secrets in JSON or YAML";
 /// Does what the command line (without the program's name) asks for.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
     match execute(args, environment) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprint!("{}", error.report());
             ExitCode::from(error.exit_code())
@@ -40,48 +42,68 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
 fn execute(
     args: impl IntoIterator<Item = OsString>,
     environment: &Environment,
-) -> Result<(), Error> {
+) -> Result<ExitCode, Error> {
+    let mut args = args.into_iter().peekable();
+    if args.peek().is_some_and(|first| command::is_name(first)) {
+        return match Invocation::parse(args, environment)? {
+            Parsed::Run(invocation) => invocation
+                .command
+                .execute(&Run::new(&invocation.options, environment)),
+            Parsed::Help(text) => {
+                Destination::Stdout.write(text.as_bytes())?;
+                Ok(ExitCode::SUCCESS)
+            }
+        };
+    }
     let options = Options::parse(args, environment)?;
     for notice in &options.notices {
         eprintln!("{notice}");
     }
     let mode = Mode::of(&options)?;
-    let run = Run {
-        namespaces: Namespaces::new(&options, environment),
-        options: &options,
-        environment,
-        now: Timestamp::now(),
-    };
-    match mode {
-        Mode::Version => Destination::Stdout
-            .write(concat!("kubeseal version: ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?,
-        Mode::Help => Destination::Stdout.write(args::usage().as_bytes())?,
-        Mode::FetchCertificate => {
-            let certificate = run.origin()?.load(&options, environment)?;
-            run.destination().write(&certificate)?;
+    Run::new(&options, environment).mode(&mode)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What every mode and subcommand needs to know.
+pub(crate) struct Run<'run> {
+    pub(crate) options: &'run Options,
+    pub(crate) environment: &'run Environment,
+    pub(crate) namespaces: Namespaces<'run>,
+    pub(crate) now: Timestamp,
+}
+
+impl<'run> Run<'run> {
+    fn new(options: &'run Options, environment: &'run Environment) -> Self {
+        Self {
+            namespaces: Namespaces::new(options, environment),
+            options,
+            environment,
+            now: Timestamp::now(),
         }
-        Mode::Raw => run.raw()?,
-        Mode::Seal => run.seal()?,
-        Mode::MergeInto(path) => run.merge(&path)?,
-        Mode::Validate => {
-            let sealed = run.sealed_secrets()?;
-            remote::validate(&Controller::find(&options, environment)?, &sealed)?;
-        }
-        Mode::ReEncrypt => run.re_encrypt()?,
-        Mode::RecoveryUnseal => run.recover()?,
     }
-    Ok(())
-}
 
-/// What every mode needs to know.
-struct Run<'run> {
-    options: &'run Options,
-    environment: &'run Environment,
-    namespaces: Namespaces<'run>,
-    now: Timestamp,
-}
+    fn mode(&self, mode: &Mode) -> Result<(), Error> {
+        match mode {
+            Mode::Version => Destination::Stdout
+                .write(concat!("kubeseal version: ", env!("CARGO_PKG_VERSION"), "\n").as_bytes())?,
+            Mode::Help => Destination::Stdout.write(args::usage().as_bytes())?,
+            Mode::FetchCertificate => {
+                let certificate = self.origin()?.load(self.options, self.environment)?;
+                self.destination().write(&certificate)?;
+            }
+            Mode::Raw => self.raw()?,
+            Mode::Seal => self.seal()?,
+            Mode::MergeInto(path) => self.merge(path)?,
+            Mode::Validate => {
+                let sealed = self.sealed_secrets()?;
+                remote::validate(&Controller::find(self.options, self.environment)?, &sealed)?;
+            }
+            Mode::ReEncrypt => self.re_encrypt()?,
+            Mode::RecoveryUnseal => self.recover()?,
+        }
+        Ok(())
+    }
 
-impl Run<'_> {
     fn seal(&self) -> Result<(), Error> {
         let format = self.format()?;
         let origin = self.origin()?;
@@ -181,6 +203,12 @@ impl Run<'_> {
             scope: self.options.scope,
             allow_empty_data: self.options.allow_empty_data,
         }
+    }
+
+    /// The key to seal with.
+    pub(crate) fn public_key(&self) -> Result<PublicKey, Error> {
+        let origin = self.origin()?;
+        Ok(origin.public_key(self.options, self.environment, self.now)?)
     }
 
     fn origin(&self) -> Result<Origin, Error> {

@@ -33,7 +33,7 @@ pub(super) enum Takes {
 
 /// Flags that `--help` lists together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
+pub(crate) enum Group {
     Modes,
     Files,
     Sealing,

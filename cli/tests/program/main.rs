@@ -11,6 +11,7 @@ mod bench;
 mod certificates;
 mod cluster;
 mod documents;
+mod editing;
 mod flags;
 mod merging;
 mod namespaces;
