@@ -85,6 +85,27 @@ pub fn unseal(
     envelope.open(&session_key)
 }
 
+/// What an envelope shows without any key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Bytes of the RSA ciphertext: the length of the modulus of the key it was made for.
+    pub wrapped_len: usize,
+    /// Bytes of the value.
+    pub plaintext_len: usize,
+}
+
+/// Measures an envelope. Says nothing about its being genuine.
+///
+/// # Errors
+/// [`UnsealError::Truncated`] when it is shorter than its parts must be.
+pub fn shape(envelope: &[u8]) -> Result<Shape, UnsealError> {
+    let envelope = Envelope::split(envelope)?;
+    Ok(Shape {
+        wrapped_len: envelope.wrapped.len(),
+        plaintext_len: envelope.body.len(),
+    })
+}
+
 /// An envelope's parts.
 pub(crate) struct Envelope<'a> {
     wrapped: &'a [u8],

@@ -92,6 +92,15 @@ fn truncation_is_refused_at_every_length() {
         };
         assert_eq!(error, expected, "{length} bytes");
     }
+    let shape = envelope::shape(&sealed).unwrap();
+    assert_eq!(
+        (shape.wrapped_len + 2 + TAG, shape.plaintext_len),
+        (HEAD + TAG, 5)
+    );
+    assert_eq!(
+        envelope::shape(&sealed[..HEAD + TAG - 1]),
+        Err(UnsealError::Truncated)
+    );
     let longer = [&sealed[..], &[0]].concat();
     let error = envelope::unseal(pair().private_key(), &label, &longer).unwrap_err();
     assert_eq!(error, UnsealError::Damaged);

@@ -1,6 +1,6 @@
 //! Annotations and labels that mean something to the controller or the CLI.
 //!
-//! Values count only when they are exactly `true`; anything else is as if absent.
+//! Switches count only when they are exactly `true`; anything else is as if absent.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,9 @@ use sealed_secrets_core::scope::Scope;
 pub const CLUSTER_WIDE: &str = "sealedsecrets.bitnami.com/cluster-wide";
 /// On a SealedSecret (its own metadata): any name within its namespace may unseal it.
 pub const NAMESPACE_WIDE: &str = "sealedsecrets.bitnami.com/namespace-wide";
+/// On a SealedSecret: the fingerprint of the key that all its items were sealed for, so that this key
+/// is tried first. A hint: nothing is decided by it.
+pub const KEY_FINGERPRINT: &str = "sealedsecrets.bitnami.com/key-fingerprint";
 /// On an existing Secret: the controller may take it over, replacing everything in it.
 pub const MANAGED: &str = "sealedsecrets.bitnami.com/managed";
 /// On an existing Secret: the controller may merge into it, removing nothing.

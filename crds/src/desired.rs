@@ -3,6 +3,7 @@
 //! One pure function, [`desired_secret`], serves the cluster, the standalone mode and recovery, so
 //! they can't disagree. It is all or nothing: one bad item and there is no Secret.
 
+mod diagnosis;
 mod failure;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::fmt;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use sealed_secrets_core::envelope::UnsealError;
 use sealed_secrets_core::fingerprint::Fingerprint;
 use sealed_secrets_core::keyring::{Hint, Keyring};
 use sealed_secrets_core::label::Label;
@@ -22,7 +24,8 @@ use crate::manifest;
 use crate::plain_secret::PlainSecret;
 use crate::sealed_secret::{API_VERSION, KIND, SealedSecret, title};
 
-pub use failure::{DesiredError, ItemFailure, ItemProblem};
+pub use diagnosis::Diagnosis;
+pub use failure::{DesiredError, ItemDiagnosis, ItemFailure, ItemProblem};
 
 /// The type that the API server gives a Secret without one.
 pub const DEFAULT_TYPE: &str = "Opaque";
@@ -69,7 +72,8 @@ impl Default for Options {
 
 /// Computes the Secret that `sealed` describes.
 ///
-/// The label comes from the SealedSecret's own metadata. Decrypted items win over templates of the
+/// The label comes from the SealedSecret's own metadata; the key that its annotation names is tried
+/// first unless `hint` names one. Decrypted items win over templates of the
 /// same name, as variables and in the result.
 ///
 /// # Errors
@@ -82,6 +86,10 @@ pub fn desired_secret(
     options: Options,
 ) -> Result<DesiredSecret, DesiredError> {
     let label = sealed.label();
+    let hint = &Hint {
+        fingerprint: hint.fingerprint.or(sealed.key_fingerprint()),
+        ..*hint
+    };
     let legacy = sealed.spec.data.as_deref().filter(|data| !data.is_empty());
     if let Some(data) = legacy {
         if !sealed.spec.encrypted_data.is_empty() {
@@ -114,7 +122,11 @@ pub fn desired_secret(
         render(&template.data.unwrap_or_default(), &mut data, &mut failures);
     }
     if !failures.is_empty() {
-        return Err(DesiredError::Items(failures));
+        let diagnosis = diagnose_first(sealed, &failures, keyring);
+        return Err(DesiredError::Items {
+            failures,
+            diagnosis,
+        });
     }
     let metadata = template.metadata.unwrap_or_default();
     let annotations = metadata.annotations.unwrap_or_default();
@@ -160,6 +172,24 @@ fn unseal_item(
         .unseal_item(label, text, hint)
         .map_err(ItemProblem::Unseal)?;
     Ok((unsealed.plaintext, unsealed.key))
+}
+
+/// One item stands for all: what is wrong with one is mostly wrong with the others, and looking
+/// closer costs RSA operations.
+fn diagnose_first(
+    sealed: &SealedSecret,
+    failures: &[ItemFailure],
+    keyring: &Keyring,
+) -> Option<ItemDiagnosis> {
+    let no_key =
+        |failure: &&ItemFailure| matches!(failure.problem, ItemProblem::Unseal(UnsealError::NoKey));
+    let item = &failures.iter().find(no_key)?.item;
+    let text = sealed.spec.encrypted_data.get(item)?.as_str()?;
+    Some(ItemDiagnosis {
+        item: item.clone(),
+        diagnosis: diagnosis::diagnose(sealed, text, keyring)?,
+        known_keys: diagnosis::known_keys(keyring),
+    })
 }
 
 fn render(
@@ -227,7 +257,10 @@ fn legacy_secret(
         })
         .collect();
     if !failures.is_empty() {
-        return Err(DesiredError::Items(failures));
+        return Err(DesiredError::Items {
+            failures,
+            diagnosis: None,
+        });
     }
     Ok(DesiredSecret {
         namespace: sealed.namespace().to_owned(),

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use kube::{CustomResource, CustomResourceExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use sealed_secrets_core::fingerprint::Fingerprint;
 use sealed_secrets_core::label::Label;
 use sealed_secrets_core::scope::Scope;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -163,6 +164,13 @@ impl SealedSecret {
     /// `spec.template` can widen it (CVE-2026-22728).
     pub fn label(&self) -> Label {
         Label::new(self.scope(), self.namespace(), self.name())
+    }
+
+    /// The key that the object says it was sealed for. Anyone can write anything there, so it may
+    /// only say which key to try first.
+    pub fn key_fingerprint(&self) -> Option<Fingerprint> {
+        let annotations = self.metadata.annotations.as_ref()?;
+        annotations.get(annotations::KEY_FINGERPRINT)?.parse().ok()
     }
 }
 

@@ -12,12 +12,13 @@ use jiff::{SignedDuration, Timestamp};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use sealed_secrets_core::certificate::CertificateTemplate;
+use sealed_secrets_core::fingerprint::Fingerprint;
 use sealed_secrets_core::key_pair::KeyPair;
 use sealed_secrets_core::keyring::{Hint, KeyEntry, KeyOrder, Keyring};
 use sealed_secrets_core::private_key::KeySize;
 use sealed_secrets_core::scope::Scope;
 use sealed_secrets_crds::SealedSecret;
-use sealed_secrets_crds::annotations::{CLUSTER_WIDE, SKIP_SET_OWNER_REFERENCES};
+use sealed_secrets_crds::annotations::{CLUSTER_WIDE, KEY_FINGERPRINT, SKIP_SET_OWNER_REFERENCES};
 use sealed_secrets_crds::desired::{DesiredError, DesiredSecret, Options, desired_secret};
 use sealed_secrets_crds::manifest::{from_node, read, to_json, to_yaml_document};
 use sealed_secrets_crds::plain_secret::PlainSecret;
@@ -153,9 +154,11 @@ fn another_name_namespace_or_scope_does_not_unseal() {
         let mut sealed = seal(DB, Scope::Strict);
         change(&mut sealed);
         let error = unseal(&sealed).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "no key could decrypt secret (empty, password, username)"
+        assert!(
+            error
+                .to_string()
+                .starts_with("no key could decrypt secret (empty, password, username)\nempty: "),
+            "{error}"
         );
         assert!(error.may_need_another_key());
     }
@@ -271,4 +274,92 @@ fn empty_data_is_an_empty_secret() {
     let desired = unseal(&sealed).unwrap();
     assert!(desired.data.is_empty() && desired.owned);
     assert_eq!(desired.type_or_default(), "Opaque");
+}
+
+/// The last lines of the message about a SealedSecret with one item.
+fn diagnosis(metadata: serde_json::Value, text: &str, keyring: &Keyring) -> String {
+    let sealed = sealed_secret(metadata, json!({"encryptedData": {"a": text}}));
+    let failed = desired_secret(&sealed, keyring, &Hint::default(), Options::default());
+    let message = failed.unwrap_err().to_string();
+    let (first, rest) = message.split_once('\n').unwrap();
+    assert_eq!(first, "no key could decrypt secret (a)");
+    rest.to_owned()
+}
+
+#[test]
+fn an_item_under_the_wrong_scope_is_told_which_scope_would_open_it() {
+    let db = json!({"name": "db", "namespace": "shop"});
+    let wide = item((Scope::NamespaceWide, "shop", "other"), b"v");
+    let told = diagnosis(db.clone(), &wide, &keyring());
+    assert!(
+        told.starts_with("a: wrong scope: it was sealed namespace-wide")
+            && told.contains("sealedsecrets.bitnami.com/namespace-wide: \"true\""),
+        "{told}"
+    );
+    let mut annotated = db;
+    annotated["annotations"] = json!({ CLUSTER_WIDE: "true" });
+    let strict = item((Scope::Strict, "shop", "db"), b"v");
+    let told = diagnosis(annotated, &strict, &keyring());
+    assert!(
+        told.starts_with("a: wrong scope: it was sealed strict"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_wrong_name_is_told_from_a_wrong_key_where_the_object_names_its_key() {
+    let moved = item((Scope::Strict, "shop", "other"), b"v");
+    let here = key().pair.fingerprint();
+    let named = |fingerprint: String| json!({"name": "db", "namespace": "shop", "annotations": { KEY_FINGERPRINT: fingerprint }});
+    let told = diagnosis(named(here.to_string()), &moved, &keyring());
+    let expected = format!(
+        "a: wrong name, namespace or scope: its key {} is here",
+        here.key_id()
+    );
+    assert!(told.starts_with(&expected), "{told}");
+    assert!(!told.contains("known keys"), "{told}");
+
+    let elsewhere = Fingerprint::from([7; 32]);
+    let told = diagnosis(named(elsewhere.to_string()), &moved, &keyring());
+    assert!(
+        told.starts_with(&format!(
+            "a: wrong key: it was sealed for key {} ({elsewhere})",
+            elsewhere.key_id()
+        )),
+        "{told}"
+    );
+    assert!(
+        told.ends_with(&format!("known keys: key ({})", here.key_id())),
+        "{told}"
+    );
+}
+
+#[test]
+fn what_nobody_can_tell_is_not_claimed() {
+    let db = json!({"name": "db", "namespace": "shop"});
+    let moved = item((Scope::Strict, "shop", "other"), b"v");
+    let told = diagnosis(db.clone(), &moved, &keyring());
+    assert!(
+        told.starts_with(
+            "a: it was sealed with another key, or not for name \"db\" in namespace \"shop\""
+        ),
+        "{told}"
+    );
+    let none = Keyring::new(KeyOrder::CertNotBefore);
+    let told = diagnosis(db, &moved, &none);
+    assert!(
+        told.starts_with("a: wrong key: it was sealed for a key of 2048 bits")
+            && told.ends_with("known keys: none"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_key_named_wrongly_still_leaves_the_right_one_to_open_it() {
+    let sealed = sealed_secret(
+        json!({"name": "db", "namespace": "shop", "annotations": { KEY_FINGERPRINT: "SHA256:nonsense" }}),
+        json!({"encryptedData": {"a": item((Scope::Strict, "shop", "db"), b"v")}}),
+    );
+    assert_eq!(sealed.key_fingerprint(), None);
+    assert_eq!(unseal(&sealed).unwrap().data["a"].as_slice(), b"v");
 }

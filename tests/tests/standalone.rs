@@ -113,7 +113,11 @@ async fn bad_manifests_say_why_and_stop_nobody(context: Context) -> TestResult {
 
     standalone.wait_for_item("good", "a", Some("1")).await?;
     for (name, reason, message) in [
-        ("renamed", "UnsealFailed", "no key could decrypt secret (a)"),
+        (
+            "renamed",
+            "UnsealFailed",
+            "no key could decrypt secret (a)\na: it was sealed with another key, or not for name",
+        ),
         (
             "base64",
             "InvalidItem",

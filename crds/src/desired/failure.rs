@@ -9,6 +9,7 @@ use std::fmt;
 
 use sealed_secrets_core::envelope::UnsealError;
 
+use super::diagnosis::Diagnosis;
 use super::is_item_name;
 
 /// Most items that a message names.
@@ -21,7 +22,12 @@ const MAX_SHOWN: usize = 64;
 #[non_exhaustive]
 pub enum DesiredError {
     /// Items that can't be used, in order of their names.
-    Items(Vec<ItemFailure>),
+    Items {
+        /// Each with its problem.
+        failures: Vec<ItemFailure>,
+        /// Why no key opens the first of those that none opens.
+        diagnosis: Option<ItemDiagnosis>,
+    },
     /// Both the deprecated `spec.data` and `spec.encryptedData` hold something.
     BothDataAndEncryptedData,
     /// The deprecated `spec.data` is switched off.
@@ -39,6 +45,17 @@ pub struct ItemFailure {
     pub item: String,
     /// What is wrong with it.
     pub problem: ItemProblem,
+}
+
+/// Why no key opens an item, and which keys there are.
+#[derive(Debug)]
+pub struct ItemDiagnosis {
+    /// The item.
+    pub item: String,
+    /// The likely cause.
+    pub diagnosis: Diagnosis,
+    /// The keys that were tried, by the names of their Secrets and their ids.
+    pub known_keys: String,
 }
 
 /// What is wrong with an item.
@@ -59,14 +76,16 @@ impl DesiredError {
     /// One CamelCase word for the `reason` of a condition.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::Items(failures) => match failures.first().map(|failure| &failure.problem) {
-                Some(ItemProblem::Template(_)) => "TemplateFailed",
-                Some(ItemProblem::Unseal(UnsealError::Base64(_)) | ItemProblem::NotAString) => {
-                    "InvalidItem"
+            Self::Items { failures, .. } => {
+                match failures.first().map(|failure| &failure.problem) {
+                    Some(ItemProblem::Template(_)) => "TemplateFailed",
+                    Some(ItemProblem::Unseal(UnsealError::Base64(_)) | ItemProblem::NotAString) => {
+                        "InvalidItem"
+                    }
+                    Some(ItemProblem::InvalidName) => "InvalidItemName",
+                    _ => "UnsealFailed",
                 }
-                Some(ItemProblem::InvalidName) => "InvalidItemName",
-                _ => "UnsealFailed",
-            },
+            }
             Self::BothDataAndEncryptedData | Self::DeprecatedData => "DeprecatedData",
             Self::Legacy(_) | Self::LegacyContent => "UnsealFailed",
         }
@@ -75,7 +94,7 @@ impl DesiredError {
     /// Whether a key that isn't in the keyring yet might help.
     pub fn may_need_another_key(&self) -> bool {
         match self {
-            Self::Items(failures) => failures
+            Self::Items { failures, .. } => failures
                 .iter()
                 .any(|failure| matches!(&failure.problem, ItemProblem::Unseal(UnsealError::NoKey))),
             Self::Legacy(error) => *error == UnsealError::NoKey,
@@ -128,8 +147,11 @@ impl fmt::Display for ItemProblem {
 /// One line per distinct error, each with its items, all sorted; then what is known beyond that.
 impl fmt::Display for DesiredError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failures = match self {
-            Self::Items(failures) => failures,
+        let (failures, diagnosis) = match self {
+            Self::Items {
+                failures,
+                diagnosis,
+            } => (failures, diagnosis),
             Self::BothDataAndEncryptedData => {
                 return f
                     .write_str("both spec.data and spec.encryptedData are set; remove spec.data");
@@ -167,6 +189,17 @@ impl fmt::Display for DesiredError {
         for failure in failures.iter().take(MAX_NAMED) {
             if let Some(detail) = failure.problem.detail() {
                 write!(f, "\n{}: {detail}", shown(&failure.item))?;
+            }
+        }
+        if let Some(ItemDiagnosis {
+            item,
+            diagnosis,
+            known_keys,
+        }) = diagnosis
+        {
+            write!(f, "\n{}: {diagnosis}", shown(item))?;
+            if diagnosis.blames_keys() {
+                write!(f, "\nknown keys: {known_keys}")?;
             }
         }
         Ok(())
