@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     assets::Assets,
-    certificates::{Certificates, CertificatesError},
+    certificates::{Certificates, CertificatesError, KeyFiles},
     eventually::{DEADLINE, NotInTime, eventually},
     kubeconfig::{self, Cluster, KubeconfigError, User},
     netns::{self, NetnsError},
@@ -51,6 +51,7 @@ pub struct ControlPlane {
     // In this order they are dropped: those that ask before those that answer.
     controller_manager: Option<Process>,
     api_server: ApiServer,
+    etcd_program: Program,
     etcd: Process,
 }
 
@@ -151,7 +152,8 @@ impl ControlPlane {
             log,
         });
         let program = servers::api_server(assets, address, &certificates, audit.as_ref());
-        let etcd = servers::etcd(assets, address, &folder.join("etcd")).start("etcd", folder)?;
+        let etcd_program = servers::etcd(assets, address, &folder.join("etcd"));
+        let etcd = etcd_program.start("etcd", folder)?;
         let mut plane = Self {
             address,
             folder: folder.to_owned(),
@@ -165,6 +167,7 @@ impl ControlPlane {
                 program,
                 running: None,
             },
+            etcd_program,
             etcd,
         };
         plane.start_api_server().await?;
@@ -196,6 +199,12 @@ impl ControlPlane {
     #[must_use]
     pub fn ca(&self) -> &Path {
         &self.certificates.ca
+    }
+
+    /// The API server's certificate and key, for whoever answers in its place.
+    #[must_use]
+    pub fn server_certificate(&self) -> &KeyFiles {
+        &self.certificates.server
     }
 
     /// The folder with its data and logs.
@@ -296,6 +305,16 @@ impl ControlPlane {
             Some(error) => Err(error.into()),
             None => Ok(()),
         }
+    }
+
+    /// Kills etcd, starts it again over the same data, and waits until the API server is ready.
+    ///
+    /// # Errors
+    /// Fails when it doesn't start or the API server doesn't get ready in time.
+    pub async fn restart_etcd(&mut self) -> Result<(), ControlPlaneError> {
+        self.etcd.kill().await?;
+        self.etcd = self.etcd_program.start("etcd", &self.folder)?;
+        self.start_api_server().await
     }
 
     /// Every request the API server has answered, oldest first, without bodies (level `Metadata`).

@@ -43,6 +43,19 @@ impl Installation {
         Ok(Self { identity, address })
     }
 
+    /// The same installation, with the API server behind another port: see [`crate::proxy`].
+    #[must_use]
+    pub fn through_port(mut self, port: u16) -> Self {
+        self.identity = self.identity.through_port(port);
+        self
+    }
+
+    /// `host:port` of the controller's HTTP server.
+    #[must_use]
+    pub fn http(&self) -> String {
+        format!("{}:8080", self.address)
+    }
+
     /// The service account of the controller.
     #[must_use]
     pub fn identity(&self) -> &Identity {
@@ -62,11 +75,7 @@ impl Installation {
     ) -> Result<Process, TestError> {
         let program = context
             .controller()?
-            .args([
-                "--key-size=2048",
-                "--listen-addr",
-                &format!("{}:8080", self.address),
-            ])
+            .args(["--key-size=2048", "--listen-addr", &self.http()])
             .args(arguments);
         self.start_program(context, name, program).await
     }
@@ -78,11 +87,7 @@ impl Installation {
     pub async fn start_go(&self, context: &Context, name: &str) -> Result<Process, TestError> {
         let program = context
             .go_controller()?
-            .args([
-                "--key-size=2048",
-                "--listen-addr",
-                &format!("{}:8080", self.address),
-            ])
+            .args(["--key-size=2048", "--listen-addr", &self.http()])
             .args(["--listen-metrics-addr", &format!("{}:8081", self.address)]);
         self.start_program(context, name, program).await
     }
@@ -97,8 +102,7 @@ impl Installation {
             .identity
             .in_pod(program)
             .start(name, context.folder())?;
-        let address = format!("{}:8080", self.address);
-        crate::http::serves(&address, "/v1/cert.pem", &mut process).await?;
+        crate::http::serves(&self.http(), "/v1/cert.pem", &mut process).await?;
         Ok(process)
     }
 }

@@ -8,6 +8,7 @@ pub mod assets;
 pub mod binaries;
 pub mod cache;
 pub mod certificates;
+pub mod cluster;
 pub mod context;
 pub mod control_plane;
 pub mod eventually;
@@ -21,7 +22,9 @@ pub mod logs;
 pub mod netns;
 pub mod preparation;
 pub mod process;
+pub mod proxy;
 pub mod runner;
+pub mod scene;
 pub mod sealed;
 pub mod standalone;
 

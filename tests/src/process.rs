@@ -2,6 +2,7 @@
 
 mod running;
 mod spawner;
+mod usage;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -16,6 +17,7 @@ use std::{
 
 pub use running::Process;
 pub use rustix::process::Signal;
+pub use usage::Memory;
 
 use crate::eventually::DEADLINE;
 

@@ -8,6 +8,9 @@ use crate::TestError;
 use crate::control_plane::ControlPlane;
 use crate::eventually::{DEADLINE, eventually};
 
+/// Label of key Secrets.
+pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
+
 /// SealedSecrets of a namespace.
 #[must_use]
 pub fn api(control_plane: &ControlPlane, namespace: &str) -> Api<DynamicObject> {

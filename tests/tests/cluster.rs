@@ -7,13 +7,13 @@ use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use sealed_secrets_tests::cluster::Cluster;
 use sealed_secrets_tests::context::{Context, new_namespace};
-use sealed_secrets_tests::control_plane::{ControlPlane, Options};
+use sealed_secrets_tests::control_plane::Options;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::http;
 use sealed_secrets_tests::install;
 use sealed_secrets_tests::installation::{Installation, NAME, NAMESPACE};
-use sealed_secrets_tests::process::{Process, Program};
 use sealed_secrets_tests::sealed::{self, secret_manifest, synced};
 use sealed_secrets_tests::{TestError, TestResult, claim, runner};
 use serde_json::json;
@@ -81,58 +81,6 @@ fn main() -> ExitCode {
             Kubeseal
         ),
     ])
-}
-
-/// A cluster with the controller running, and what a test does with it.
-struct Cluster {
-    control_plane: ControlPlane,
-    installation: Installation,
-    controller: Process,
-    namespace: String,
-}
-
-impl Cluster {
-    async fn new(context: &Context) -> Result<Self, TestError> {
-        Self::with(context, &Options::default()).await
-    }
-
-    async fn with(context: &Context, options: &Options) -> Result<Self, TestError> {
-        let control_plane = context.control_plane_with(options).await?;
-        let installation = Installation::new(&control_plane).await?;
-        let controller = installation.start(context, "controller", &[]).await?;
-        let namespace = new_namespace(&control_plane.client()).await?;
-        Ok(Self {
-            control_plane,
-            installation,
-            controller,
-            namespace,
-        })
-    }
-
-    /// `kubeseal` as a user with a kubeconfig; the certificate comes through the service proxy.
-    fn kubeseal(&self, context: &Context) -> Result<Program, TestError> {
-        Ok(context
-            .kubeseal()?
-            .env("KUBECONFIG", self.control_plane.kubeconfig()))
-    }
-
-    async fn seal(
-        &self,
-        context: &Context,
-        name: &str,
-        items: &[(&str, &str)],
-    ) -> Result<String, TestError> {
-        let manifest = secret_manifest(&self.namespace, name, items);
-        Ok(self.kubeseal(context)?.input(manifest).output().await?)
-    }
-
-    async fn apply(&self, text: &str) -> TestResult {
-        Ok(install::apply_text(&self.control_plane, text).await?)
-    }
-
-    fn secrets(&self) -> Api<Secret> {
-        Api::namespaced(self.control_plane.client(), &self.namespace)
-    }
 }
 
 async fn sealed_file_becomes_a_secret_and_goes_with_it(context: Context) -> TestResult {

@@ -35,6 +35,7 @@ exec "$@"
 #[derive(Clone, Debug)]
 pub struct Identity {
     namespace: String,
+    name: String,
     /// `token`, `ca.crt` and `namespace`, as in a Pod.
     folder: PathBuf,
     kubeconfig: PathBuf,
@@ -120,6 +121,7 @@ impl Identity {
         )?;
         Ok(Self {
             namespace: namespace.to_owned(),
+            name: name.to_owned(),
             kubeconfig,
             host: control_plane.address().to_string(),
             port: control_plane.port(),
@@ -162,6 +164,25 @@ impl Identity {
             .env("KUBERNETES_SERVICE_PORT", self.port.to_string())
             .env("POD_NAMESPACE", &self.namespace)
             .env_remove("KUBECONFIG")
+    }
+
+    /// The same identity, with the API server behind another port of its address: see
+    /// [`crate::proxy`].
+    #[must_use]
+    pub fn through_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Gets a new token for it, as the kubelet does before one expires, and puts it where programs
+    /// in its Pod find it.
+    ///
+    /// # Errors
+    /// Fails when there's no such account any more.
+    pub async fn renew_token(&self, control_plane: &ControlPlane) -> Result<(), IdentityError> {
+        let account = format!("{}/{}", self.namespace, self.name);
+        let token = token(control_plane, &self.namespace, &self.name, &account).await?;
+        write(&self.token_file(), &token)
     }
 
     /// The file that holds its token: in Pods, at `/var/run/secrets/kubernetes.io/serviceaccount`.

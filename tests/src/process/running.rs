@@ -66,6 +66,10 @@ impl Process {
         })
     }
 
+    pub(super) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// The process id.
     #[must_use]
     pub fn id(&self) -> u32 {
