@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::{Notify, futures::Notified};
 
-use super::request::{Request, Verb};
+use super::request::{Request, Token, Verb};
 
 /// What happens to a request instead of, or besides, being answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Fault {
 pub struct Matching {
     verbs: Vec<Verb>,
     resource: Option<String>,
-    token: Option<String>,
+    token: Option<Token>,
 }
 
 impl Matching {
@@ -80,7 +80,7 @@ impl Matching {
     /// Of these, only those of who has this bearer token.
     #[must_use]
     pub fn token(mut self, token: &str) -> Self {
-        self.token = Some(token.to_owned());
+        self.token = Some(Token(token.to_owned()));
         self
     }
 
