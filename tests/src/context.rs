@@ -193,6 +193,15 @@ impl Context {
         Ok(self.program(&self.go_tools()?.controller))
     }
 
+    /// Applies the health rules of GitOps tools: see [`crate::health_rules::judge`].
+    ///
+    /// # Errors
+    /// Fails when the test doesn't declare [`Need::HealthRules`].
+    pub fn health_rules(&self) -> Result<Program, Undeclared> {
+        let path = self.prepared.health_rules.as_ref();
+        Ok(self.program(path.ok_or(self.undeclared(Need::HealthRules))?))
+    }
+
     /// Any program, with this test's folder as home and working folder, so that it finds no
     /// settings of the user's.
     #[must_use]

@@ -46,7 +46,7 @@ impl GoTools {
     /// # Errors
     /// Fails when they can't be built, a missing Go included: only [`SKIP`] makes that acceptable.
     pub fn find_or_build() -> Result<Option<Self>, GoToolsError> {
-        if std::env::var_os(SKIP).is_some_and(|value| value == "1") {
+        if skipped() {
             return Ok(None);
         }
         let key = format!("sealed-secrets-{SEALED_SECRETS_VERSION}");
@@ -56,6 +56,12 @@ impl GoTools {
             controller: folder.join("controller"),
         }))
     }
+}
+
+/// Whether the user has chosen to do without programs that Go builds.
+#[must_use]
+pub fn skipped() -> bool {
+    std::env::var_os(SKIP).is_some_and(|value| value == "1")
 }
 
 fn build(folder: &Path) -> Result<(), GoError> {

@@ -14,6 +14,7 @@ pub mod control_plane;
 pub mod eventually;
 pub mod go;
 pub mod go_tools;
+pub mod health_rules;
 pub mod http;
 pub mod install;
 pub mod installation;

@@ -9,6 +9,7 @@ use crate::{
     assets::{Assets, AssetsError},
     binaries::{BinariesError, OwnProgram},
     go_tools::{self, GoTools, GoToolsError},
+    health_rules::{self, HealthRulesError},
 };
 
 /// Something a test cannot do without.
@@ -24,6 +25,8 @@ pub enum Need {
     Controller,
     /// The Go tools.
     GoTools,
+    /// The rules by which GitOps tools judge health.
+    HealthRules,
 }
 
 /// Where everything is.
@@ -37,6 +40,8 @@ pub struct Prepared {
     pub controller: Option<PathBuf>,
     /// The Go tools, unless the user skips them.
     pub go_tools: Option<GoTools>,
+    /// The health rules, unless the user skips what Go builds.
+    pub health_rules: Option<PathBuf>,
 }
 
 /// Why the tests cannot start.
@@ -52,6 +57,9 @@ pub enum PreparationError {
     /// No Go tools.
     #[error(transparent)]
     GoTools(#[from] GoToolsError),
+    /// No health rules.
+    #[error(transparent)]
+    HealthRules(#[from] HealthRulesError),
 }
 
 impl Prepared {
@@ -68,7 +76,10 @@ impl Prepared {
                 Need::Controller => {
                     prepared.controller = Some(OwnProgram::Controller.find_or_build()?);
                 }
-                Need::ControlPlane | Need::GarbageCollection | Need::GoTools => {}
+                Need::ControlPlane
+                | Need::GarbageCollection
+                | Need::GoTools
+                | Need::HealthRules => {}
             }
         }
         if needs.contains(&Need::ControlPlane) || needs.contains(&Need::GarbageCollection) {
@@ -76,6 +87,9 @@ impl Prepared {
         }
         if needs.contains(&Need::GoTools) {
             prepared.go_tools = GoTools::find_or_build()?;
+        }
+        if needs.contains(&Need::HealthRules) && !go_tools::skipped() {
+            prepared.health_rules = Some(health_rules::find_or_build()?);
         }
         Ok(prepared)
     }
@@ -96,6 +110,10 @@ impl Prepared {
                 .go_tools
                 .is_none()
                 .then(|| format!("no comparison with the Go tools: {} is 1", go_tools::SKIP)),
+            Need::HealthRules => self
+                .health_rules
+                .is_none()
+                .then(|| format!("no health rules: {} is 1", go_tools::SKIP)),
             // Preparation fails without these.
             Need::ControlPlane | Need::Kubeseal | Need::Controller => None,
         }
