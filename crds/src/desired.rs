@@ -180,16 +180,16 @@ fn diagnose_first(
     sealed: &SealedSecret,
     failures: &[ItemFailure],
     keyring: &Keyring,
-) -> Option<ItemDiagnosis> {
+) -> Option<Box<ItemDiagnosis>> {
     let no_key =
         |failure: &&ItemFailure| matches!(failure.problem, ItemProblem::Unseal(UnsealError::NoKey));
     let item = &failures.iter().find(no_key)?.item;
     let text = sealed.spec.encrypted_data.get(item)?.as_str()?;
-    Some(ItemDiagnosis {
+    Some(Box::new(ItemDiagnosis {
         item: item.clone(),
         diagnosis: diagnosis::diagnose(sealed, text, keyring)?,
         known_keys: diagnosis::known_keys(keyring),
-    })
+    }))
 }
 
 fn render(

@@ -26,7 +26,7 @@ pub enum DesiredError {
         /// Each with its problem.
         failures: Vec<ItemFailure>,
         /// Why no key opens the first of those that none opens.
-        diagnosis: Option<ItemDiagnosis>,
+        diagnosis: Option<Box<ItemDiagnosis>>,
     },
     /// Both the deprecated `spec.data` and `spec.encryptedData` hold something.
     BothDataAndEncryptedData,
@@ -195,7 +195,7 @@ impl fmt::Display for DesiredError {
             item,
             diagnosis,
             known_keys,
-        }) = diagnosis
+        }) = diagnosis.as_deref()
         {
             write!(f, "\n{}: {diagnosis}", shown(item))?;
             if diagnosis.blames_keys() {
