@@ -122,17 +122,35 @@ impl Origin {
         environment: &Environment,
         now: Timestamp,
     ) -> Result<PublicKey, CertificateError> {
-        let file = self.load(options, environment)?;
-        let certificate = Certificate::from_pem(&file)
-            .and_then(|certificate| certificate.check_not_expired(now).map(|()| certificate))
-            .map_err(|source| CertificateError::Unusable {
-                origin: self.name(),
-                source,
-            })?;
+        let certificate = self.certificate(options, environment)?;
+        certificate
+            .check_not_expired(now)
+            .map_err(|source| self.unusable(source))?;
         Ok(certificate.public_key().clone())
     }
 
-    fn name(&self) -> String {
+    /// The certificate, expired or not.
+    ///
+    /// # Errors
+    /// It can't be had, or is none.
+    pub fn certificate(
+        &self,
+        options: &Options,
+        environment: &Environment,
+    ) -> Result<Certificate, CertificateError> {
+        let file = self.load(options, environment)?;
+        Certificate::from_pem(&file).map_err(|source| self.unusable(source))
+    }
+
+    fn unusable(&self, source: Unusable) -> CertificateError {
+        CertificateError::Unusable {
+            origin: self.name(),
+            source,
+        }
+    }
+
+    /// What to call it in a message.
+    pub fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Web(url) => format!("what {} sends", url.host_str().unwrap_or("the server")),

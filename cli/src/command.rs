@@ -5,6 +5,8 @@
 //! module with its arguments and what it does; the flags that say where certificate, cluster and
 //! keys are come from the rows of the flag form.
 
+mod diff;
+mod inspect;
 pub(crate) mod set;
 mod unset;
 
@@ -22,6 +24,10 @@ use crate::run::Run;
 /// A subcommand with its arguments.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Tell what differs between two sealed files
+    Diff(diff::Diff),
+    /// Tell what is in sealed files, and what is wrong with them
+    Inspect(inspect::Inspect),
     /// Create or change an item of a SealedSecret in a file
     Set(set::Set),
     /// Remove items from a SealedSecret in a file
@@ -75,6 +81,8 @@ impl Command {
     /// Does it.
     pub(crate) fn execute(&self, run: &Run<'_>) -> Result<ExitCode, Error> {
         match self {
+            Self::Diff(diff) => diff.execute(),
+            Self::Inspect(inspect) => inspect.execute(run),
             Self::Set(set) => set.execute(run),
             Self::Unset(unset) => unset.execute(run),
         }

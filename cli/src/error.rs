@@ -7,7 +7,9 @@ use crate::certificate::CertificateError;
 use crate::command::CommandLineError;
 use crate::command::set::SetError;
 use crate::controller_client::ControllerError;
+use crate::diff::DiffError;
 use crate::input::InputError;
+use crate::inspect::ListError;
 use crate::merge::MergeError;
 use crate::mode::ModeError;
 use crate::namespace::NamespaceError;
@@ -72,16 +74,22 @@ pub enum Error {
     /// Nothing was recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
+    /// A folder can't be looked into.
+    #[error(transparent)]
+    List(#[from] ListError),
+    /// Two files can't be compared.
+    #[error(transparent)]
+    Diff(#[from] DiffError),
     /// The result can't be written.
     #[error(transparent)]
     Output(#[from] OutputError),
 }
 
 impl Error {
-    /// 2 for wrong flags, 1 for everything else.
+    /// 2 for wrong flags, and where 1 has a meaning of its own; 1 for everything else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Flag(_) | Self::CommandLine(_) => 2,
+            Self::Flag(_) | Self::CommandLine(_) | Self::Diff(_) => 2,
             _ => 1,
         }
     }
@@ -111,6 +119,8 @@ impl Error {
             Self::Set(error) => error.hint(),
             Self::Remote(error) => error.hint(),
             Self::Recover(error) => error.hint(),
+            Self::List(error) => error.hint(),
+            Self::Diff(error) => error.hint(),
             Self::Output(error) => error.hint(),
         }
     }
@@ -141,22 +151,27 @@ pub(crate) fn root_cause(error: &dyn StdError) -> String {
     cause.to_string()
 }
 
-/// Lines joined, and control characters (which may come from the input) made visible.
+/// Lines joined, and control characters, which may come from the input, made visible.
 fn on_one_line(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim_end)
         .filter(|line| !line.is_empty())
         .collect();
-    let mut line = String::with_capacity(text.len());
-    for character in lines.join("; ").chars() {
+    visible(&lines.join("; "))
+}
+
+/// Text with its control characters made visible: a terminal would obey them.
+pub(crate) fn visible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for character in text.chars() {
         if character.is_control() {
-            line.extend(character.escape_default());
+            visible.extend(character.escape_default());
         } else {
-            line.push(character);
+            visible.push(character);
         }
     }
-    line
+    visible
 }
 
 #[cfg(test)]

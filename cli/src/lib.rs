@@ -13,6 +13,7 @@
 //! | [`connection`], [`controller_client`] | the controller, through the API server's proxy |
 //! | [`seal`], [`raw`], [`merge`] | sealing |
 //! | [`sealed_input`], [`recover`], [`remote`] | what is done with SealedSecrets |
+//! | [`inspect`], [`diff`], [`mod@textconv`] | what files show without a key |
 //! | [`error`] | what went wrong and what to do |
 //!
 //! The network is used only where a mode needs it. With `--cert FILE` nothing is contacted, and
@@ -23,10 +24,12 @@ pub mod certificate;
 pub mod command;
 pub mod connection;
 pub mod controller_client;
+pub mod diff;
 pub mod download;
 pub mod env;
 pub mod error;
 pub mod input;
+pub mod inspect;
 pub mod kubeconfig;
 pub mod merge;
 pub mod mode;
@@ -38,6 +41,7 @@ pub mod recover;
 pub mod remote;
 pub mod seal;
 pub mod sealed_input;
+pub mod textconv;
 
 mod run;
 

@@ -27,8 +27,7 @@ use std::path::{Path, PathBuf};
 use sealed_secrets_crds::desired::Options;
 
 use crate::args::StandaloneArgs;
-use crate::http::{self, Listen, Servers};
-use crate::metrics::Metrics;
+use crate::http;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
 
@@ -61,7 +60,7 @@ pub enum StandaloneError {
     /// The keys can't be used.
     #[error(transparent)]
     Keys(#[from] key_folder::KeyFolderError),
-    /// A port is taken.
+    /// The HTTP port is taken.
     #[error(transparent)]
     Bind(#[from] http::BindError),
     /// Signals can't be received.
@@ -105,17 +104,15 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     apart(&manifests, &out, "they would be taken for Secrets")?;
     let out = made(&args.out)?;
     let _lock = lock(&out)?;
-    let metrics = Metrics::new(args.metrics.metrics_omit_secret_labels);
-    let (mut keys, keyring) =
-        key_folder::KeyFolder::open(&args.keys, args.new_keys.clone(), metrics.clone())?;
+    let (mut keys, keyring) = key_folder::KeyFolder::open(&args.keys, args.new_keys.clone())?;
 
-    let listen = Listen {
-        api: args.listen_addr,
-        metrics: args.metrics.listen_metrics_addr,
-        rate: args.http.rate(),
-        limits: args.http.limits(),
-    };
-    let servers = Servers::start(listen, keyring.clone(), &metrics, &stop).await?;
+    let listener = http::bind(args.listen_addr).await?;
+    let server = tokio::spawn(http::serve(
+        listener,
+        http::router(keyring.clone(), args.http.rate()),
+        args.http.limits(),
+        stop.clone(),
+    ));
     // The folder is watched before it is first read, so that no change falls between.
     let mut wake = wake::Wake::new(&args.manifests, keys.path());
     tokio::select! {
@@ -134,7 +131,6 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
         },
         Unsealer::new(keyring.clone(), options),
         keyring,
-        metrics,
     );
     let mut first = true;
     loop {
@@ -144,7 +140,6 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
             again = pass.run() => again,
         };
         if pass.has_looked() && std::mem::take(&mut first) {
-            servers.readiness.set_listed();
             notify_ready::notify_ready();
         }
         tokio::select! {
@@ -152,7 +147,7 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
             () = wake.next(again) => keys.reload(),
         }
     }
-    servers.stopped().await;
+    let _ = server.await;
     tracing::info!("stopped");
     Ok(())
 }

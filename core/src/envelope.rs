@@ -87,9 +87,9 @@ pub fn unseal(
 
 /// What an envelope shows without any key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Bytes of the RSA ciphertext: the length of the modulus of the key it was made for.
-    pub wrapped_len: usize,
+pub struct Shape<'a> {
+    /// The RSA ciphertext, as long as the modulus of the key it was made for.
+    pub wrapped: &'a [u8],
     /// Bytes of the value.
     pub plaintext_len: usize,
 }
@@ -98,12 +98,17 @@ pub struct Shape {
 ///
 /// # Errors
 /// [`UnsealError::Truncated`] when it is shorter than its parts must be.
-pub fn shape(envelope: &[u8]) -> Result<Shape, UnsealError> {
+pub fn shape(envelope: &[u8]) -> Result<Shape<'_>, UnsealError> {
     let envelope = Envelope::split(envelope)?;
     Ok(Shape {
-        wrapped_len: envelope.wrapped.len(),
+        wrapped: envelope.wrapped,
         plaintext_len: envelope.body.len(),
     })
+}
+
+/// The length of the envelope of `plaintext_len` bytes sealed with `key`.
+pub fn sealed_len(key: &PublicKey, plaintext_len: usize) -> usize {
+    LENGTH_BYTES + key.modulus_len() + plaintext_len + TAG_BYTES
 }
 
 /// An envelope's parts.

@@ -73,6 +73,15 @@ impl PublicKey {
         self.fingerprint
     }
 
+    /// Whether `ciphertext` can be one that was made with this key: as long as the modulus, and a
+    /// smaller number (RFC 8017, section 5.1.1). Of the ciphertexts of another key of as many bits
+    /// at least half pass too.
+    pub fn admits(&self, ciphertext: &[u8]) -> bool {
+        let modulus = self.rsa.n().to_be_bytes();
+        let modulus = without_leading_zeros(&modulus);
+        ciphertext.len() == modulus.len() && ciphertext < modulus
+    }
+
     pub(crate) fn as_rsa(&self) -> &RsaPublicKey {
         &self.rsa
     }
@@ -194,6 +203,20 @@ mod tests {
             let result = PublicKey::from_numbers(&modulus(2048), exponent);
             assert_eq!(result, Err(PublicKeyError::Exponent), "{exponent:?}");
         }
+    }
+
+    #[test]
+    fn ciphertexts_are_as_long_as_the_modulus_and_smaller() {
+        let mut number = modulus(2048);
+        number[1] = 0x80;
+        let key = PublicKey::from_numbers(&number, &[3]).unwrap();
+        let mut below = number.clone();
+        below[1] = 0x7f;
+        assert!(key.admits(&below));
+        assert!(!key.admits(&number), "the modulus itself");
+        assert!(!key.admits(&modulus(2048)), "above the modulus");
+        assert!(!key.admits(&below[1..]), "shorter");
+        assert!(!key.admits(&[&[0], below.as_slice()].concat()), "longer");
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn truncation_is_refused_at_every_length() {
     }
     let shape = envelope::shape(&sealed).unwrap();
     assert_eq!(
-        (shape.wrapped_len + 2 + TAG, shape.plaintext_len),
+        (shape.wrapped.len() + 2 + TAG, shape.plaintext_len),
         (HEAD + TAG, 5)
     );
     assert_eq!(

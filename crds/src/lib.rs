@@ -5,6 +5,7 @@
 //! - [`manifest`]: JSON and YAML documents read the way Kubernetes tools read them, and written;
 //! - [`plain_secret`]: a `Secret` manifest as the user wrote it, checked;
 //! - [`seal`]: plain Secret to SealedSecret;
+//! - [`inspect`]: what a sealed file shows without a key, and what is wrong with it;
 //! - [`rotate`]: what the HTTP endpoints do with a SealedSecret;
 //! - [`desired`]: SealedSecret and keyring to the Secret that should exist. The controller, the
 //!   standalone mode and recovery all unseal through this one function.
@@ -13,6 +14,7 @@
 
 pub mod annotations;
 pub mod desired;
+pub mod inspect;
 pub mod manifest;
 pub mod plain_secret;
 pub mod rotate;

@@ -67,6 +67,36 @@ pub fn render_with(
     environment: &mut Environment,
     limits: &Limits,
 ) -> Result<Vec<u8>, Error> {
+    let _scope = meter::Scope::begin();
+    let tree = tree(name, template, limits)?;
+    let data = Map::from_entries(
+        MapKind::Str,
+        values
+            .iter()
+            .map(|(key, value)| (key.as_str().into(), Value::str(value.clone()))),
+    );
+    let result = exec::execute(
+        name,
+        template.as_bytes(),
+        &tree,
+        Value::Map(data),
+        environment,
+        limits,
+    );
+    value::break_cycles();
+    result
+}
+
+/// Whether `template` parses; says nothing about how it runs.
+///
+/// # Errors
+/// Where it doesn't parse, or goes beyond the default [`Limits`].
+pub fn check(name: &str, template: &str) -> Result<(), Error> {
+    let _scope = meter::Scope::begin();
+    tree(name, template, &Limits::default()).map(drop)
+}
+
+fn tree(name: &str, template: &str, limits: &Limits) -> Result<syntax::tree::Tree, Error> {
     if template.len() > limits.template {
         return Err(Error::new(
             ErrorKind::Limit,
@@ -76,25 +106,13 @@ pub fn render_with(
             "the template is too long",
         ));
     }
-    let _scope = meter::Scope::begin();
-    let text = template.as_bytes();
-    let tree =
-        syntax::parser::parse(name.as_bytes(), template, &sprig::find).map_err(|problem| {
-            Error::new(
-                problem.kind,
-                name,
-                exec::place(text, problem.pos),
-                None,
-                problem.what,
-            )
-        })?;
-    let data = Map::from_entries(
-        MapKind::Str,
-        values
-            .iter()
-            .map(|(key, value)| (key.as_str().into(), Value::str(value.clone()))),
-    );
-    let result = exec::execute(name, text, &tree, Value::Map(data), environment, limits);
-    value::break_cycles();
-    result
+    syntax::parser::parse(name.as_bytes(), template, &sprig::find).map_err(|problem| {
+        Error::new(
+            problem.kind,
+            name,
+            exec::place(template.as_bytes(), problem.pos),
+            None,
+            problem.what,
+        )
+    })
 }

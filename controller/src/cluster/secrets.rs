@@ -14,7 +14,6 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::api_resource;
-use super::triggers::Triggers;
 
 pub(super) type SecretMetadata = PartialObjectMeta<Secret>;
 
@@ -23,7 +22,7 @@ pub(super) type SecretMetadata = PartialObjectMeta<Secret>;
 pub(super) fn watch(
     client: Client,
     namespace: Option<&str>,
-    triggers: Triggers,
+    triggers: mpsc::Sender<ObjectRef<DynamicObject>>,
     all: mpsc::Sender<()>,
     stop: CancellationToken,
 ) -> Store<SecretMetadata> {
@@ -49,7 +48,7 @@ pub(super) fn watch(
         while let Some(event) = stream.next().await {
             let sent = match event {
                 Ok(Event::Apply(secret) | Event::Delete(secret)) => {
-                    triggers.send(sealed_secret_of(&secret)).await
+                    triggers.send(sealed_secret_of(&secret)).await.is_ok()
                 }
                 Ok(Event::InitDone) => all.send(()).await.is_ok(),
                 Ok(Event::Init | Event::InitApply(_)) => true,

@@ -51,7 +51,7 @@ pub enum Diagnosis {
 /// Finds the likely cause. Costs RSA operations: up to two for each key.
 pub(super) fn diagnose(sealed: &SealedSecret, text: &str, keyring: &Keyring) -> Option<Diagnosis> {
     let bytes = item::decode(text).ok()?;
-    let modulus_len = envelope::shape(&bytes).ok()?.wrapped_len;
+    let modulus_len = envelope::shape(&bytes).ok()?.wrapped.len();
     let fits = |len: usize| len == modulus_len;
     if !keyring
         .entries()
