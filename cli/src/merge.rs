@@ -1,6 +1,6 @@
 //! Adding items to a SealedSecret in a file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::annotations::scope_of;
 use sealed_secrets_crds::manifest::Document;
 use sealed_secrets_crds::plain_secret::{PlainSecret, PlainSecretError};
-use sealed_secrets_crds::seal::seal_item;
+use sealed_secrets_crds::seal::{seal_item, update_mark};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -277,7 +277,9 @@ impl Target {
         key: &PublicKey,
         rng: &mut R,
     ) -> Result<(), MergeError> {
-        self.seal_items(items, &self.sealed.label(), key, rng)
+        self.seal_items(items, &self.sealed.label(), key, rng)?;
+        self.mark(items.keys().collect(), key);
+        Ok(())
     }
 
     /// Seals the additions into the target, in order: of equal items the last counts.
@@ -306,7 +308,27 @@ impl Target {
                 }
             }
         }
+        let sealed = additions
+            .iter()
+            .flat_map(|addition| addition.secret.items.keys());
+        self.mark(sealed.collect(), key);
         Ok(())
+    }
+
+    /// Keeps the mark of the key true after items were sealed with `key`.
+    fn mark(&mut self, sealed: BTreeSet<&String>, key: &PublicKey) {
+        if sealed.is_empty() {
+            return;
+        }
+        let all = self
+            .sealed
+            .spec
+            .encrypted_data
+            .keys()
+            .all(|item| sealed.contains(item));
+        if let Some(annotations) = &mut self.sealed.metadata.annotations {
+            update_mark(annotations, key, all);
+        }
     }
 
     fn seal_items<R: CryptoRng + ?Sized>(

@@ -12,6 +12,7 @@ use sealed_secrets_core::public_key::PublicKey;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::annotations::KEY_FINGERPRINT;
 use crate::manifest;
 use crate::plain_secret::PlainSecret;
 use crate::seal::seal_item;
@@ -69,7 +70,7 @@ pub fn verify(sealed: &SealedSecret, keyring: &Keyring, hint: &Hint) -> Result<(
 }
 
 /// Seals every item again for `key`. Everything else of `value`, the object as it came, is kept
-/// as it is; only `status` goes, and a deprecated `spec.data` comes back as `encryptedData`.
+/// as it is; only the mark of the key follows the key, `status` goes, and a deprecated `spec.data` comes back as `encryptedData`.
 ///
 /// # Errors
 /// One of the items can't be opened, or not sealed.
@@ -90,6 +91,12 @@ pub fn rotate<R: CryptoRng + ?Sized>(
     }
     let fields = value.as_object_mut().ok_or(NotUnsealable)?;
     fields.remove("status");
+    if let Some(mark) = fields
+        .get_mut("metadata")
+        .and_then(|metadata| metadata.get_mut("annotations")?.get_mut(KEY_FINGERPRINT))
+    {
+        *mark = Value::String(key.fingerprint().to_string());
+    }
     let spec = fields
         .get_mut("spec")
         .and_then(Value::as_object_mut)
@@ -161,4 +168,47 @@ fn open_legacy(
         items: secret.items.into_iter().collect(),
         legacy_template: Some(template),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::{SignedDuration, Timestamp};
+    use sealed_secrets_core::{CertificateTemplate, KeyEntry, KeyOrder, KeyPair, KeySize};
+
+    fn pair() -> KeyPair {
+        let template = CertificateTemplate {
+            common_name: String::new(),
+            not_before: Timestamp::UNIX_EPOCH,
+            valid_for: SignedDuration::from_hours(1),
+        };
+        KeyPair::generate(&mut rand::rng(), KeySize::MIN, &template).unwrap()
+    }
+
+    #[test]
+    fn the_mark_of_the_key_follows_the_key() {
+        let (old, new) = (pair(), pair());
+        let label = Label::new(Default::default(), "b", "a");
+        let item = seal_item(&mut rand::rng(), old.public_key(), &label, b"x").unwrap();
+        let mark = |pair: &KeyPair| pair.public_key().fingerprint().to_string();
+        let marked = format!("{{{KEY_FINGERPRINT}: '{}', own: '1'}}", mark(&old));
+        let wanted = serde_json::json!({ KEY_FINGERPRINT: mark(&new), "own": "1" });
+        let key = new.public_key().clone();
+        let mut keyring = Keyring::new(KeyOrder::default());
+        keyring.insert(KeyEntry {
+            name: "old".to_owned(),
+            created_at: Timestamp::UNIX_EPOCH,
+            pair: old,
+        });
+        for (annotations, wanted) in [(marked.as_str(), wanted), ("null", Value::Null)] {
+            let body = format!(
+                "apiVersion: {API_VERSION}\nkind: {KIND}\nmetadata: {{name: a, namespace: b, annotations: {annotations}}}\n\
+                 spec: {{encryptedData: {{k: {item}}}}}\n"
+            );
+            let (sealed, value) = read_body(body.as_bytes()).unwrap();
+            let hint = Hint::default();
+            let rotated = rotate(&mut rand::rng(), &sealed, value, &keyring, &key, &hint).unwrap();
+            assert_eq!(rotated["metadata"]["annotations"], wanted);
+        }
+    }
 }

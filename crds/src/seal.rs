@@ -10,7 +10,7 @@ use sealed_secrets_core::public_key::PublicKey;
 use sealed_secrets_core::scope::Scope;
 use serde_json::Value;
 
-use crate::annotations::{scope_of, set_scope};
+use crate::annotations::{KEY_FINGERPRINT, scope_of, set_scope};
 use crate::plain_secret::PlainSecret;
 use crate::sealed_secret::{SealedSecret, SealedSecretSpec, SecretTemplate, TemplateMetadata};
 
@@ -36,8 +36,8 @@ pub enum SealSecretError {
 
 /// Seals every item of `secret` for `scope` with `key`.
 ///
-/// The result has the Secret's name and namespace and the annotation that spells the scope; all
-/// its other metadata, type and immutability go to the template.
+/// The result has the Secret's name and namespace, the annotation that spells the scope and the one
+/// that names the key; all its other metadata, type and immutability go to the template.
 ///
 /// # Errors
 /// A name or namespace that the label needs is missing, or encryption failed.
@@ -75,6 +75,9 @@ pub fn seal_secret<R: CryptoRng + ?Sized>(
     sealed.metadata.namespace = secret.namespace.clone();
     let mut annotations = BTreeMap::new();
     set_scope(&mut annotations, scope);
+    if !secret.items.is_empty() {
+        annotations.insert(KEY_FINGERPRINT.to_owned(), key.fingerprint().to_string());
+    }
     sealed.metadata.annotations = Some(annotations).filter(|map| !map.is_empty());
     Ok(sealed)
 }
@@ -90,6 +93,19 @@ pub fn seal_item<R: CryptoRng + ?Sized>(
     value: &[u8],
 ) -> Result<String, envelope::SealError> {
     Ok(item::encode(&envelope::seal(rng, key, label, value)?))
+}
+
+/// Keeps the mark of the key true after items of `annotations`' object were sealed for `key`: `all`
+/// says whether these are all it has. An object without a mark gets none.
+pub fn update_mark(annotations: &mut BTreeMap<String, String>, key: &PublicKey, all: bool) {
+    let wanted = key.fingerprint().to_string();
+    match annotations.get_mut(KEY_FINGERPRINT) {
+        Some(mark) if all => *mark = wanted,
+        Some(mark) if *mark != wanted => {
+            annotations.remove(KEY_FINGERPRINT);
+        }
+        _ => {}
+    }
 }
 
 fn template(secret: &PlainSecret, scope: Scope) -> SecretTemplate {
@@ -113,5 +129,39 @@ fn template(secret: &PlainSecret, scope: Scope) -> SecretTemplate {
         type_: secret.type_.clone(),
         immutable: secret.immutable,
         data: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::{SignedDuration, Timestamp};
+    use sealed_secrets_core::{CertificateTemplate, KeyPair, KeySize};
+
+    #[test]
+    fn a_mark_names_the_key_of_all_items_or_goes() {
+        let template = CertificateTemplate {
+            common_name: String::new(),
+            not_before: Timestamp::UNIX_EPOCH,
+            valid_for: SignedDuration::from_hours(1),
+        };
+        let pair = KeyPair::generate(&mut rand::rng(), KeySize::MIN, &template).unwrap();
+        let key = pair.public_key();
+        let own = key.fingerprint().to_string();
+        for (before, all, after) in [
+            (None, true, None),
+            (None, false, None),
+            (Some("other"), true, Some(own.as_str())),
+            (Some("other"), false, None),
+            (Some(own.as_str()), false, Some(own.as_str())),
+        ] {
+            let map = |mark: Option<&str>| -> BTreeMap<String, String> {
+                let mark = mark.map(|mark| (KEY_FINGERPRINT.to_owned(), mark.to_owned()));
+                mark.into_iter().collect()
+            };
+            let mut annotations = map(before);
+            update_mark(&mut annotations, key, all);
+            assert_eq!(annotations, map(after), "{before:?} {all}");
+        }
     }
 }

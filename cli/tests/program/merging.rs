@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use jiff::{SignedDuration, Timestamp};
+use sealed_secrets_crds::annotations::KEY_FINGERPRINT;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, Outcome, SECRET, items, sealed_secret, unsealed};
+use crate::bench::{Bench, Outcome, SECRET, items, new_pair, pair, sealed_secret, unsealed};
 
 const MORE: &str =
     "kind: Secret\nmetadata: {name: ignored, namespace: ignored}\nstringData: {user: admin}\n";
@@ -250,4 +252,45 @@ fn targets_that_cannot_be_extended_are_refused_and_kept() {
         .hints("must exist");
     merge(&bench, ".", &[], MORE).fails("not a regular file");
     assert_eq!(bench.files(), ["cert.pem", "key.pem", "t"]);
+}
+
+#[test]
+fn the_mark_of_the_key_stays_true() {
+    let bench = Bench::new();
+    let other = new_pair(Timestamp::now(), SignedDuration::from_hours(24 * 365));
+    bench.write("other.pem", other.certificate().to_pem());
+    let mark = |file: &str| {
+        let annotations = sealed_secret(&bench.read(file)).metadata.annotations;
+        annotations.and_then(|map| map.get(KEY_FINGERPRINT).cloned())
+    };
+    let merged = |input: &str| {
+        bench
+            .kubeseal(["--cert=other.pem", "--merge-into=t"])
+            .input(input)
+            .run()
+            .ok();
+        mark("t")
+    };
+    let two = SECRET.replace("stringData:", "stringData:\n  user: me");
+    bench.seal(&["-w", "t"], &two).ok();
+    assert_eq!(
+        mark("t"),
+        Some(pair().public_key().fingerprint().to_string())
+    );
+    // All items, then some: the others would be for another key than the mark says.
+    let own = other.public_key().fingerprint().to_string();
+    assert_eq!(
+        merged("stringData: {user: a, password: b, more: c}"),
+        Some(own.clone())
+    );
+    assert_eq!(merged("stringData: {user: d}"), Some(own));
+    bench
+        .seal(&["--merge-into=t"], "stringData: {user: e}")
+        .ok();
+    assert_eq!(mark("t"), None);
+    assert_eq!(
+        merged("stringData: {user: f, password: g, more: h}"),
+        None,
+        "never added"
+    );
 }

@@ -1,8 +1,9 @@
 //! Secrets in, SealedSecrets out.
 
+use sealed_secrets_crds::annotations::KEY_FINGERPRINT;
 use serde_json::{Value, json};
 
-use crate::bench::{Bench, SECRET, items, sealed_secret, sealed_secrets, unsealed};
+use crate::bench::{Bench, SECRET, items, pair, sealed_secret, sealed_secrets, unsealed};
 
 #[test]
 fn a_secret_becomes_a_sealed_secret_that_its_key_opens() {
@@ -14,7 +15,13 @@ fn a_secret_becomes_a_sealed_secret_that_its_key_opens() {
     );
     let sealed = sealed_secret(&text);
     assert_eq!((sealed.namespace(), sealed.name()), ("shop", "db"));
-    assert_eq!(sealed.metadata.annotations, None);
+    let mark = pair().public_key().fingerprint().to_string();
+    assert_eq!(
+        sealed.metadata.annotations,
+        Some([(KEY_FINGERPRINT.to_owned(), mark)].into()),
+        "the mark of the key and nothing else"
+    );
+    assert!(unsealed(&sealed).annotations.is_empty());
     assert_eq!(
         items(&sealed),
         [("password".to_owned(), "hunter2".to_owned())].into()
@@ -152,7 +159,11 @@ fn the_template_gets_everything_but_what_the_server_adds() {
             "type": "kubernetes.io/basic-auth", "immutable": true,
         })
     );
-    assert_eq!(value["metadata"], json!({"name": "a", "namespace": "b"}));
+    let mark = pair().public_key().fingerprint().to_string();
+    assert_eq!(
+        value["metadata"],
+        json!({"name": "a", "namespace": "b", "annotations": {KEY_FINGERPRINT: mark}})
+    );
 }
 
 #[test]
@@ -202,6 +213,7 @@ fn flags_decide_the_scope_before_annotations_do() {
             .clone()
             .unwrap_or_default()
             .into_keys()
+            .filter(|annotation| annotation != KEY_FINGERPRINT)
             .collect();
         assert_eq!(
             found,
