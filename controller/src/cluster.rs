@@ -5,6 +5,8 @@
 //! - `plan`: what to do with a Secret, pure;
 //! - `reconcile`: one object, start to end;
 //! - `memory`: what is remembered, so that nothing is done twice or for ever;
+//! - `triggers`: what brings an object to a reconcile, counted;
+//! - `sealed_secrets`: what SealedSecrets there are;
 //! - `secrets`: what Secrets there are, metadata only;
 //! - `events`: Events about SealedSecrets.
 
@@ -14,22 +16,27 @@ mod key_secrets;
 mod memory;
 mod plan;
 mod reconcile;
+mod sealed_secrets;
 mod secrets;
+mod triggers;
 
 use std::sync::Arc;
 
 use futures::StreamExt as _;
 use kube::Api;
 use kube::core::DynamicObject;
+use kube::runtime::Controller;
 use kube::runtime::controller::Error as ControllerError;
-use kube::runtime::{Controller, watcher};
+use kube::runtime::reflector::{ObjectRef, Store};
 use sealed_secrets_crds::desired::Options;
 use tokio::sync::mpsc;
 
 use crate::args::ClusterArgs;
-use crate::http;
+use crate::http::{self, Listen, Servers};
+use crate::metrics::Metrics;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
+use triggers::Triggers;
 
 /// Reconciles under way at once. They wait for the API server most of the time; RSA has its own
 /// bound in [`Unsealer`].
@@ -42,7 +49,7 @@ pub enum ClusterError {
     /// No cluster to talk to.
     #[error(transparent)]
     Connect(#[from] connect::ConnectError),
-    /// The HTTP port is taken.
+    /// A port is taken.
     #[error(transparent)]
     Bind(#[from] http::BindError),
     /// Signals can't be received.
@@ -67,27 +74,32 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
     tracing::info!(namespace = connection.namespace, "connected");
     let client = connection.client;
 
-    let (keys, keyring) =
-        key_secrets::KeySecrets::new(client.clone(), &connection.namespace, args.keys.clone());
-    let listener = http::bind(args.listen_addr).await?;
-    let server = tokio::spawn(http::serve(
-        listener,
-        http::router(keyring.clone(), args.http.rate()),
-        args.http.limits(),
-        stop.clone(),
-    ));
+    let metrics = Metrics::new(args.metrics.metrics_omit_secret_labels);
+    let (keys, keyring) = key_secrets::KeySecrets::new(
+        client.clone(),
+        &connection.namespace,
+        args.keys.clone(),
+        metrics.clone(),
+    );
+    let listen = Listen {
+        api: args.listen_addr,
+        metrics: args.metrics.listen_metrics_addr,
+        rate: args.http.rate(),
+        limits: args.http.limits(),
+    };
+    let servers = Servers::start(listen, keyring.clone(), &metrics, &stop).await?;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
         started = keys.start() => started?,
     }
 
     let namespace = (!args.all_namespaces).then_some(connection.namespace.as_str());
-    let (triggers, touched) = mpsc::channel(1024);
+    let (triggers, touched) = Triggers::new(metrics.queue().clone());
     let (all, resync) = mpsc::channel(1);
     let secrets = secrets::watch(
         client.clone(),
         namespace,
-        triggers,
+        triggers.clone(),
         all.clone(),
         stop.clone(),
     );
@@ -106,18 +118,31 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         secrets.clone(),
         Unsealer::new(keyring, options),
         args.update_status,
+        metrics.clone(),
     ));
     // Without knowing what Secrets there are, every object would cost a request to find out.
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
         _ = secrets.wait_until_ready() => {}
     }
+    let objects = sealed_secrets::watch(
+        sealed_secrets,
+        metrics.clone(),
+        triggers.clone(),
+        stop.clone(),
+    );
+    tokio::spawn(trigger_all(objects.clone(), triggers, resync));
+    let (listed, readiness) = (objects.clone(), servers.readiness.clone());
+    tokio::spawn(async move {
+        if listed.wait_until_ready().await.is_ok() {
+            readiness.set_listed();
+        }
+    });
     let config = kube::runtime::controller::Config::default().concurrency(CONCURRENCY);
     let (stopped, remembered) = (stop.clone(), Arc::clone(&context));
-    Controller::new_with(sealed_secrets, watcher::Config::default(), resource)
+    Controller::for_stream_with(futures::stream::pending(), objects, resource)
         .with_config(config)
-        .reconcile_on(receiver_stream(touched))
-        .reconcile_all_on(receiver_stream(resync))
+        .reconcile_on(touched)
         .graceful_shutdown_on(async move { stopped.cancelled().await })
         .run(reconcile::reconcile, reconcile::error_policy, context)
         .for_each(|result| {
@@ -128,13 +153,12 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
                 Err(ControllerError::ReconcilerFailed(error, object)) => {
                     tracing::warn!(key = %object, error = %crate::describe(&error), "reconcile failed, will retry");
                 }
-                Err(error) => tracing::warn!(error = %crate::describe(&error), "watch failed, will retry"),
+                Err(error) => tracing::warn!(error = %crate::describe(&error), "cannot reconcile, will retry"),
             }
             std::future::ready(())
         })
         .await;
-    // Requests under way have their own deadline.
-    let _ = server.await;
+    servers.stopped().await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -148,8 +172,20 @@ async fn resync_on_new_keys(mut keyring: crate::keys::SharedKeyring, all: mpsc::
     }
 }
 
-fn receiver_stream<T>(receiver: mpsc::Receiver<T>) -> impl futures::Stream<Item = T> {
-    futures::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|item| (item, receiver))
-    })
+/// Looks at every object whenever `all` asks for it.
+async fn trigger_all(
+    objects: Store<DynamicObject>,
+    triggers: Triggers,
+    mut all: mpsc::Receiver<()>,
+) {
+    while all.recv().await.is_some() {
+        for object in objects.state() {
+            triggers
+                .send(ObjectRef::from_obj_with(
+                    &*object,
+                    reconcile::api_resource(),
+                ))
+                .await;
+        }
+    }
 }

@@ -3,47 +3,77 @@
 //! | Path | Method | Answer |
 //! |---|---|---|
 //! | `/healthz` | GET | 200 `ok` while the process lives |
+//! | `/readyz` | GET | 200 `ok` while there is a key to serve, once every object has been listed; else 503 |
 //! | `/v1/cert.pem` | GET | the newest key's certificate |
 //! | `/v1/verify` | POST | 200 if every item of the SealedSecret in the body unseals, else 409 |
 //! | `/v1/rotate` | POST | the SealedSecret in the body, sealed again for the newest key |
 //!
-//! The last two do RSA for anybody, so they are limited in rate, size, time and number.
+//! Where GET is, HEAD is too. The last two do RSA for anybody, so they are limited in rate, size, time and number.
 
 mod rate_limit;
+mod readiness;
 mod sealed;
 mod server;
+mod servers;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use jiff::Timestamp;
 
 use crate::keys::SharedKeyring;
+use crate::metrics::{self, Metrics};
 
 pub use rate_limit::{Rate, RateLimit, Verdict};
+pub use readiness::Readiness;
 pub use sealed::Oracle;
 pub use server::{BindError, Limits, bind, serve};
+pub use servers::{Listen, Servers};
 
 /// Largest body of a request. A Secret holds 1 MiB, which is 1.4 MiB sealed and encoded.
 const MAX_BODY: usize = 4 << 20;
 
 /// The routes over `keyring`; `rate` is for each client and path.
-pub fn router(keyring: SharedKeyring, rate: Rate) -> Router {
+pub fn router(
+    keyring: SharedKeyring,
+    rate: Rate,
+    readiness: Readiness,
+    metrics: &Metrics,
+) -> Router {
     let oracle = Arc::new(Oracle::new(keyring.clone(), rate));
-    let certificates = Router::new()
+    let health = Router::new()
         .route("/healthz", get(healthz))
-        .route("/v1/cert.pem", get(certificate))
-        .with_state(keyring);
-    let sealed = Router::new()
-        .route("/v1/verify", post(sealed::verify))
-        .route("/v1/rotate", post(sealed::rotate))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
-        .with_state(oracle);
-    certificates.merge(sealed).fallback(not_found)
+        .route("/readyz", get(readyz))
+        .with_state(readiness);
+    let certificates = Router::new();
+    let certificates = observed(certificates, metrics, "/v1/cert.pem", get(certificate));
+    let sealed = Router::new();
+    let sealed = observed(sealed, metrics, "/v1/verify", post(sealed::verify));
+    let sealed = observed(sealed, metrics, "/v1/rotate", post(sealed::rotate));
+    let sealed = sealed.layer(DefaultBodyLimit::max(MAX_BODY));
+    health
+        .merge(certificates.with_state(keyring))
+        .merge(sealed.with_state(oracle))
+        .fallback(not_found)
+}
+
+/// Adds a route whose answers are counted and measured, refusals of a method included.
+fn observed<S: Clone + Send + Sync + 'static>(
+    router: Router<S>,
+    metrics: &Metrics,
+    path: &'static str,
+    route: MethodRouter<S>,
+) -> Router<S> {
+    let state = (metrics.clone(), path);
+    router.route(
+        path,
+        route.layer(from_fn_with_state(state, metrics::observe)),
+    )
 }
 
 /// Alive, whatever the state of the API server.
@@ -53,6 +83,18 @@ async fn healthz() -> Response {
         "text/plain; charset=utf-8",
         "ok\n".to_owned(),
     )
+}
+
+/// Whether there is anything to serve, and if not, why.
+async fn readyz(State(readiness): State<Readiness>) -> Response {
+    let (status, body) = match readiness.missing() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(missing) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {missing}\n"),
+        ),
+    };
+    text(status, "text/plain; charset=utf-8", body)
 }
 
 /// The newest key's certificate: exactly one PEM block.
@@ -73,7 +115,7 @@ async fn certificate(State(keyring): State<SharedKeyring>) -> Response {
     }
 }
 
-async fn not_found() -> Response {
+pub(crate) async fn not_found() -> Response {
     text(
         StatusCode::NOT_FOUND,
         "text/plain; charset=utf-8",

@@ -14,6 +14,7 @@ use sealed_secrets_core::keyring::{KeyEntry, KeyOrder, Keyring};
 use tokio::sync::watch;
 
 use crate::args::KeyArgs;
+use crate::metrics::Metrics;
 
 /// The keyring of the moment; receivers hear of every change.
 pub type SharedKeyring = watch::Receiver<Arc<Keyring>>;
@@ -22,17 +23,19 @@ pub type SharedKeyring = watch::Receiver<Arc<Keyring>>;
 #[derive(Debug)]
 pub struct Publisher {
     keyring: watch::Sender<Arc<Keyring>>,
+    metrics: Metrics,
     /// What was complained about, to say it once.
     told: BTreeSet<String>,
 }
 
 impl Publisher {
     /// Starts with an empty keyring.
-    pub fn new() -> (Self, SharedKeyring) {
+    pub fn new(metrics: Metrics) -> (Self, SharedKeyring) {
         let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(KeyOrder::CertNotBefore)));
         (
             Self {
                 keyring,
+                metrics,
                 told: BTreeSet::new(),
             },
             receiver,
@@ -52,6 +55,7 @@ impl Publisher {
             tracing::warn!(error = complaint, "key skipped");
         }
         self.told = complaints;
+        self.metrics.keys(&keyring, errors.len());
         let count = keyring.len();
         if identity(&keyring) != identity(&self.keyring.borrow()) {
             for entry in keyring.entries() {

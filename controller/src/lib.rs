@@ -10,6 +10,7 @@ pub mod go_duration;
 pub mod http;
 pub mod keys;
 pub mod logging;
+pub mod metrics;
 pub mod report;
 mod shutdown;
 pub mod standalone;

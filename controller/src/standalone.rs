@@ -27,7 +27,8 @@ use std::path::{Path, PathBuf};
 use sealed_secrets_crds::desired::Options;
 
 use crate::args::StandaloneArgs;
-use crate::http;
+use crate::http::{self, Listen, Servers};
+use crate::metrics::Metrics;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
 
@@ -60,7 +61,7 @@ pub enum StandaloneError {
     /// The keys can't be used.
     #[error(transparent)]
     Keys(#[from] key_folder::KeyFolderError),
-    /// The HTTP port is taken.
+    /// A port is taken.
     #[error(transparent)]
     Bind(#[from] http::BindError),
     /// Signals can't be received.
@@ -104,15 +105,17 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     apart(&manifests, &out, "they would be taken for Secrets")?;
     let out = made(&args.out)?;
     let _lock = lock(&out)?;
-    let (mut keys, keyring) = key_folder::KeyFolder::open(&args.keys, args.new_keys.clone())?;
+    let metrics = Metrics::new(args.metrics.metrics_omit_secret_labels);
+    let (mut keys, keyring) =
+        key_folder::KeyFolder::open(&args.keys, args.new_keys.clone(), metrics.clone())?;
 
-    let listener = http::bind(args.listen_addr).await?;
-    let server = tokio::spawn(http::serve(
-        listener,
-        http::router(keyring.clone(), args.http.rate()),
-        args.http.limits(),
-        stop.clone(),
-    ));
+    let listen = Listen {
+        api: args.listen_addr,
+        metrics: args.metrics.listen_metrics_addr,
+        rate: args.http.rate(),
+        limits: args.http.limits(),
+    };
+    let servers = Servers::start(listen, keyring.clone(), &metrics, &stop).await?;
     // The folder is watched before it is first read, so that no change falls between.
     let mut wake = wake::Wake::new(&args.manifests, keys.path());
     tokio::select! {
@@ -131,6 +134,7 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
         },
         Unsealer::new(keyring.clone(), options),
         keyring,
+        metrics,
     );
     let mut first = true;
     loop {
@@ -140,6 +144,7 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
             again = pass.run() => again,
         };
         if pass.has_looked() && std::mem::take(&mut first) {
+            servers.readiness.set_listed();
             notify_ready::notify_ready();
         }
         tokio::select! {
@@ -147,7 +152,7 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
             () = wake.next(again) => keys.reload(),
         }
     }
-    let _ = server.await;
+    servers.stopped().await;
     tracing::info!("stopped");
     Ok(())
 }

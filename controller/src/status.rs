@@ -13,6 +13,9 @@
 use jiff::Timestamp;
 use sealed_secrets_crds::sealed_secret::{Condition, SealedSecretStatus};
 
+/// Reason of a Secret that belongs to somebody else.
+pub const UNMANAGED: &str = "Unmanaged";
+
 /// What a reconcile came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {

@@ -62,6 +62,12 @@ impl Installation {
         &self.identity
     }
 
+    /// `host:port` of the metrics.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        format!("{}:8081", self.address)
+    }
+
     /// Starts our controller as in its Pod, with further arguments; returns when it serves its
     /// certificate.
     ///
@@ -76,6 +82,7 @@ impl Installation {
         let program = context
             .controller()?
             .args(["--key-size=2048", "--listen-addr", &self.http()])
+            .args(["--listen-metrics-addr", &self.metrics()])
             .args(arguments);
         self.start_program(context, name, program).await
     }
@@ -88,7 +95,7 @@ impl Installation {
         let program = context
             .go_controller()?
             .args(["--key-size=2048", "--listen-addr", &self.http()])
-            .args(["--listen-metrics-addr", &format!("{}:8081", self.address)]);
+            .args(["--listen-metrics-addr", &self.metrics()]);
         self.start_program(context, name, program).await
     }
 

@@ -44,6 +44,8 @@ impl Standalone {
                 "--key-size=2048",
                 "--listen-addr",
                 &format!("{address}:8080"),
+                "--listen-metrics-addr",
+                &format!("{address}:8081"),
             ])
             .arg("--manifests")
             .arg(&manifests)
@@ -71,6 +73,12 @@ impl Standalone {
     #[must_use]
     pub fn address(&self) -> String {
         format!("{}:8080", self.address)
+    }
+
+    /// `host:port` of the metrics.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        format!("{}:8081", self.address)
     }
 
     /// Starts the controller; returns when it serves its certificate.

@@ -423,6 +423,8 @@ async fn controller_runs_outside_the_cluster_from_a_kubeconfig(context: Context)
             "--key-size=2048",
             "--listen-addr",
             &address,
+            "--listen-metrics-addr",
+            &installation.metrics(),
             "--log-format=json",
         ])
         .env("KUBECONFIG", installation.identity().kubeconfig());

@@ -21,6 +21,7 @@ use sealed_secrets_core::keyring::KeyEntry;
 
 use crate::args::KeyArgs;
 use crate::keys::{GenerateError, Publisher, SharedKeyring, generate};
+use crate::metrics::Metrics;
 
 /// Label of the Secrets that hold keys.
 const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
@@ -84,8 +85,13 @@ type Secrets = BTreeMap<String, Secret>;
 
 impl KeySecrets {
     /// A keyring that is empty until [`KeySecrets::start`].
-    pub(super) fn new(client: Client, namespace: &str, args: KeyArgs) -> (Self, SharedKeyring) {
-        let (publisher, receiver) = Publisher::new();
+    pub(super) fn new(
+        client: Client,
+        namespace: &str,
+        args: KeyArgs,
+        metrics: Metrics,
+    ) -> (Self, SharedKeyring) {
+        let (publisher, receiver) = Publisher::new(metrics);
         let api = Api::namespaced(client, namespace);
         (
             Self {

@@ -22,8 +22,10 @@ use super::events;
 use super::memory::{Conclusion, Memory, Seen, Verdict};
 use super::plan::{Plan, plan};
 use super::secrets::SecretMetadata;
+use super::triggers::key_of;
+use crate::metrics::{self, Metrics, UnsealError};
 use crate::report::{Step, report};
-use crate::status::{Outcome, next_status};
+use crate::status::{Outcome, UNMANAGED, next_status};
 use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
 
 /// Longest time for one reconcile: an API server that never answers must not hold it for ever.
@@ -43,6 +45,7 @@ pub(super) struct Context {
     unsealer: Unsealer,
     update_status: bool,
     memory: Memory,
+    metrics: Metrics,
 }
 
 /// Why an object has to be tried again without a status to tell it.
@@ -90,6 +93,7 @@ impl Context {
         secrets: Store<SecretMetadata>,
         unsealer: Unsealer,
         update_status: bool,
+        metrics: Metrics,
     ) -> Self {
         Self {
             client,
@@ -97,17 +101,34 @@ impl Context {
             unsealer,
             update_status,
             memory: Memory::default(),
+            metrics,
         }
     }
 
     /// Forgets what is remembered about an object that is gone.
     pub(super) fn forget(&self, object: &ObjectRef<DynamicObject>) {
-        let key = (
-            object.namespace.clone().unwrap_or_default(),
-            object.name.clone(),
-        );
-        self.unsealer.forget(&key);
-        self.memory.forget(&key);
+        let key = key_of(object);
+        self.metrics.queue().gone(&key);
+        self.forget_key(&key);
+    }
+
+    /// Tells the metrics what the status says.
+    fn observe(
+        &self,
+        key: &ObjectKey,
+        object: &DynamicObject,
+        status: Option<&SealedSecretStatus>,
+    ) {
+        let instance = object.labels().get(metrics::INSTANCE).map(String::as_str);
+        let conditions = status.map(|status| status.conditions.as_slice());
+        self.metrics
+            .object(key, instance, conditions.unwrap_or_default());
+    }
+
+    fn forget_key(&self, key: &ObjectKey) {
+        self.unsealer.forget(key);
+        self.memory.forget(key);
+        self.metrics.forget(key);
     }
 
     /// The version of the Secret of that name, as far as the watch has come.
@@ -124,44 +145,51 @@ pub(super) async fn reconcile(
     object: Arc<DynamicObject>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
-    match tokio::time::timeout(TIMEOUT, reconcile_object(&object, &context)).await {
-        Ok(result) => result,
-        Err(_) => Err(ReconcileError::Timeout {
+    let key = (object.namespace().unwrap_or_default(), object.name_any());
+    let running = context.metrics.queue().started(&key);
+    let reconciled = reconcile_object(&object, &key, &context);
+    let Ok(result) = tokio::time::timeout(TIMEOUT, reconciled).await else {
+        context.metrics.unseal_error(UnsealError::Update, &key.0);
+        return Err(ReconcileError::Timeout {
             object: title(&object),
-        }),
+        });
+    };
+    let pause = result?;
+    if let Some(pause) = pause {
+        running.again_after(pause);
     }
+    Ok(pause.map_or_else(Action::await_change, Action::requeue))
 }
 
+/// Returns the pause before the next try, if there is one.
 async fn reconcile_object(
     object: &DynamicObject,
+    key: &ObjectKey,
     context: &Context,
-) -> Result<Action, ReconcileError> {
-    let key = (object.namespace().unwrap_or_default(), object.name_any());
+) -> Result<Option<Duration>, ReconcileError> {
     if object.metadata.deletion_timestamp.is_some() {
-        context.unsealer.forget(&key);
-        context.memory.forget(&key);
-        return Ok(Action::await_change());
+        context.forget_key(key);
+        return Ok(None);
     }
     let (mut sealed, misfit) = parse(object);
     if !context.update_status {
-        sealed.status = context.memory.status(&key);
+        sealed.status = context.memory.status(key);
     }
+    context.observe(key, object, sealed.status.as_ref());
     let mut seen = Seen {
         uid: sealed.metadata.uid.clone(),
         generation: sealed.metadata.generation,
         label: sealed.label(),
         status: sealed.status.clone(),
-        secret_version: context.secret_version(&key),
+        secret_version: context.secret_version(key),
     };
     let keyring = context.unsealer.keyring();
-    match context
-        .memory
-        .verdict(&key, &seen, &keyring, Instant::now())
-    {
+    match context.memory.verdict(key, &seen, &keyring, Instant::now()) {
         Verdict::Reconcile => {}
-        Verdict::Nothing => return Ok(Action::await_change()),
-        Verdict::Later(pause) => return Ok(Action::requeue(pause)),
+        Verdict::Nothing => return Ok(None),
+        Verdict::Later(pause) => return Ok(Some(pause)),
     }
+    let _measured = context.metrics.reconcile();
 
     let sealed = Arc::new(sealed);
     let written = match misfit {
@@ -174,19 +202,27 @@ async fn reconcile_object(
             changed: false,
             version: None,
         },
-        None => apply(context, &sealed, seen.secret_version.is_some()).await?,
+        None => apply(context, &sealed, seen.secret_version.is_some())
+            .await
+            .inspect_err(|_| context.metrics.unseal_error(UnsealError::Unseal, &key.0))?,
     };
+    if let Some(error) = UnsealError::of(&written.outcome, written.step) {
+        context.metrics.unseal_error(error, &key.0);
+    }
     let now = Timestamp::now();
     let previous = sealed.status.as_ref();
     let status = next_status(previous, sealed.metadata.generation, &written.outcome, now);
-    log(&key, &written);
+    log(key, &written);
     let report = report(previous, &written.outcome, written.step, written.changed);
     if let Some(status) = status {
         if context.update_status {
-            write_status(context, object, &status).await?;
+            write_status(context, object, &status)
+                .await
+                .inspect_err(|_| context.metrics.unseal_error(UnsealError::Status, &key.0))?;
         } else {
-            context.memory.keep_status(&key, status.clone());
+            context.memory.keep_status(key, status.clone());
         }
+        context.observe(key, object, Some(&status));
         seen.status = Some(status);
     }
     // Once the status is stored, so that a failure to store it doesn't repeat the event.
@@ -201,10 +237,9 @@ async fn reconcile_object(
         Outcome::Stalled { .. } => Conclusion::Stalled(keyring),
         Outcome::Retrying { .. } => Conclusion::Retrying,
     };
-    let pause = context
+    Ok(context
         .memory
-        .conclude(&key, seen, conclusion, Instant::now());
-    Ok(pause.map_or_else(Action::await_change, Action::requeue))
+        .conclude(key, seen, conclusion, Instant::now()))
 }
 
 /// When to try again after an error that no status could tell.
@@ -214,7 +249,9 @@ pub(super) fn error_policy(
     context: Arc<Context>,
 ) -> Action {
     let key = (object.namespace().unwrap_or_default(), object.name_any());
-    Action::requeue(context.memory.pause(&key))
+    let pause = context.memory.pause(&key);
+    context.metrics.queue().requested_after(&key, pause);
+    Action::requeue(pause)
 }
 
 /// The object as our type; where it doesn't have that shape, its metadata and what is wrong.
@@ -318,7 +355,7 @@ async fn apply(
 
 fn unmanaged(name: &str) -> Outcome {
     Outcome::Stalled {
-        reason: "Unmanaged",
+        reason: UNMANAGED,
         message: format!(
             "failed update: Resource {name:?} already exists and is not managed by SealedSecret"
         ),

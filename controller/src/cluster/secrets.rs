@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::api_resource;
+use super::triggers::Triggers;
 
 pub(super) type SecretMetadata = PartialObjectMeta<Secret>;
 
@@ -22,7 +23,7 @@ pub(super) type SecretMetadata = PartialObjectMeta<Secret>;
 pub(super) fn watch(
     client: Client,
     namespace: Option<&str>,
-    triggers: mpsc::Sender<ObjectRef<DynamicObject>>,
+    triggers: Triggers,
     all: mpsc::Sender<()>,
     stop: CancellationToken,
 ) -> Store<SecretMetadata> {
@@ -48,7 +49,7 @@ pub(super) fn watch(
         while let Some(event) = stream.next().await {
             let sent = match event {
                 Ok(Event::Apply(secret) | Event::Delete(secret)) => {
-                    triggers.send(sealed_secret_of(&secret)).await.is_ok()
+                    triggers.send(sealed_secret_of(&secret)).await
                 }
                 Ok(Event::InitDone) => all.send(()).await.is_ok(),
                 Ok(Event::Init | Event::InitApply(_)) => true,

@@ -52,9 +52,10 @@ impl Default for Limits {
 
 /// The port is not to be had.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {addr}{}", hint(source))]
+#[error("cannot listen on {addr} for {purpose}{}", hint(source))]
 pub struct BindError {
     addr: SocketAddr,
+    purpose: &'static str,
     #[source]
     source: io::Error,
 }
@@ -71,7 +72,7 @@ fn hint(error: &io::Error) -> &'static str {
 ///
 /// # Errors
 /// The address is in use or isn't ours.
-pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
+pub async fn bind(addr: SocketAddr, purpose: &'static str) -> Result<TcpListener, BindError> {
     let mut bound = TcpListener::bind(addr).await;
     if let Err(error) = &bound
         && addr.ip() == Ipv6Addr::UNSPECIFIED
@@ -82,9 +83,11 @@ pub async fn bind(addr: SocketAddr) -> Result<TcpListener, BindError> {
     {
         bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, addr.port())).await;
     }
-    let listener = bound.map_err(|source| BindError { addr, source })?;
-    tracing::info!(addr = %listener.local_addr().unwrap_or(addr), "HTTP server listening");
-    Ok(listener)
+    bound.map_err(|source| BindError {
+        addr,
+        purpose,
+        source,
+    })
 }
 
 /// Serves `router` until `stop`, then lets requests under way finish for a while.

@@ -18,6 +18,7 @@ use super::regular_file::{self, Links};
 use super::volume::make_private_folder;
 use crate::args::KeyArgs;
 use crate::keys::{GenerateError, Publisher, SharedKeyring, generate};
+use crate::metrics::Metrics;
 
 /// Characters of the random part of a key's name: those that the API server uses.
 const NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -72,6 +73,7 @@ impl KeyFolder {
     pub(super) fn open(
         path: &Path,
         args: KeyArgs,
+        metrics: Metrics,
     ) -> Result<(Self, SharedKeyring), KeyFolderError> {
         let folder = |source| KeyFolderError::Folder {
             path: path.to_owned(),
@@ -86,7 +88,7 @@ impl KeyFolder {
                 mode,
             });
         }
-        let (publisher, receiver) = Publisher::new();
+        let (publisher, receiver) = Publisher::new(metrics);
         let mut keys = Self {
             path: full,
             args,

@@ -20,8 +20,9 @@ use super::removal::{Removal, Sorted};
 use super::status_file::{self, Item, Problem, StatusFile};
 use super::volume::{self, ContentDigest, Marker, Volume, VolumeError, content_digest};
 use crate::keys::{self, SharedKeyring};
+use crate::metrics::{self, Metrics, UnsealError};
 use crate::report::{Step, report};
-use crate::status::{Outcome, next_status};
+use crate::status::{Outcome, UNMANAGED, next_status};
 use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
 
 /// First pause before another try of what failed; doubled each time.
@@ -43,6 +44,7 @@ pub(super) struct Pass {
     folders: Folders,
     unsealer: Unsealer,
     keyring: SharedKeyring,
+    metrics: Metrics,
     status: StatusFile,
     settled: HashMap<ObjectKey, Settled>,
     failures: u32,
@@ -66,11 +68,18 @@ struct Done {
     outcome: Outcome,
     step: Step,
     written: bool,
+    /// Whether this is news, and not what is remembered from an earlier pass.
+    attempted: bool,
     settled: Option<Settled>,
 }
 
 impl Pass {
-    pub(super) fn new(folders: Folders, unsealer: Unsealer, keyring: SharedKeyring) -> Self {
+    pub(super) fn new(
+        folders: Folders,
+        unsealer: Unsealer,
+        keyring: SharedKeyring,
+        metrics: Metrics,
+    ) -> Self {
         let status = status_file::read(&folders.status);
         let settled = HashMap::new();
         let problems = status.problems.iter().map(|problem| problem.file.clone());
@@ -79,6 +88,7 @@ impl Pass {
             folders,
             unsealer,
             keyring,
+            metrics,
             status,
             settled,
             failures: 0,
@@ -105,6 +115,10 @@ impl Pass {
             Err(error) => return self.give_up(&error),
         };
         let keyring_id = self.keyring_id();
+        let queue = self.metrics.queue();
+        for key in manifests.objects.keys() {
+            queue.requested(key, Instant::now());
+        }
         let jobs: Vec<_> = manifests
             .objects
             .iter()
@@ -133,6 +147,7 @@ impl Pass {
     fn give_up(&mut self, error: &dyn std::fmt::Display) -> Option<Duration> {
         let folder = self.folders.manifests.display();
         tracing::error!(%folder, %error, "cannot read manifests, leaving everything as it is");
+        self.metrics.unseal_error(UnsealError::Fetch, "");
         let file = self.folders.manifests.clone();
         let mut status = self.status.clone();
         status.problems = vec![Problem {
@@ -159,8 +174,21 @@ impl Pass {
         self.looked
     }
 
-    /// Brings one object's directory to what it should be.
+    /// Brings one object's directory to what it should be, and counts that.
     async fn object(&self, key: ObjectKey, places: &[Found], keyring_id: [u8; 32]) -> Done {
+        let _running = self.metrics.queue().started(&key);
+        let began = Instant::now();
+        let done = self.bring(key, places, keyring_id).await;
+        if done.attempted {
+            self.metrics.reconciled(began);
+            if let Some(error) = UnsealError::of(&done.outcome, done.step) {
+                self.metrics.unseal_error(error, &done.key.0);
+            }
+        }
+        done
+    }
+
+    async fn bring(&self, key: ObjectKey, places: &[Found], keyring_id: [u8; 32]) -> Done {
         let file = places
             .first()
             .map(|found| found.file.clone())
@@ -171,6 +199,7 @@ impl Pass {
             outcome,
             step,
             written: false,
+            attempted: true,
             settled: None,
         };
         let found = match places {
@@ -192,11 +221,13 @@ impl Pass {
         };
         let volume = Volume::new(&self.folders.out, &key.0, &key.1);
         let input = input_digest(sealed, &found.file, keyring_id);
+        let mut drifted = false;
         if let Some(settled) = self.settled.get(&key).filter(|it| it.input == input) {
             let remembered = Some(settled.clone());
             match &settled.output {
                 Ok(output) if digest_of(&volume).await == Some(*output) => {
                     return Done {
+                        attempted: false,
                         settled: remembered,
                         ..done(Outcome::Synced, Step::Update)
                     };
@@ -207,11 +238,12 @@ impl Pass {
                         message: message.clone(),
                     };
                     return Done {
+                        attempted: false,
                         settled: remembered,
                         ..done(outcome, Step::Unseal)
                     };
                 }
-                Ok(_) => {}
+                Ok(_) => drifted = true,
             }
         }
         let desired = match self.unsealer.desired(Arc::new(sealed.clone())).await {
@@ -236,6 +268,9 @@ impl Pass {
         let write = tokio::task::spawn_blocking(move || volume.write(&desired.data, &marker)).await;
         match write {
             Ok(Ok(written)) => {
+                if written && drifted {
+                    self.metrics.drift_corrected(&key.0);
+                }
                 let settled = Some(Settled {
                     input,
                     output: Ok(output),
@@ -250,7 +285,7 @@ impl Pass {
                 let message = format!("failed update: Resource {error}");
                 done(
                     Outcome::Stalled {
-                        reason: "Unmanaged",
+                        reason: UNMANAGED,
                         message,
                     },
                     Step::Update,
@@ -319,6 +354,7 @@ impl Pass {
                 outcome,
                 step: Step::Unseal,
                 written: false,
+                attempted: false,
                 settled: None,
             }
         });
@@ -362,6 +398,7 @@ impl Pass {
                 },
             );
         }
+        self.observe(&items, manifests);
         let problems: Vec<Problem> = manifests
             .problems
             .iter()
@@ -384,6 +421,23 @@ impl Pass {
             items: items.into_values().collect(),
             problems,
         })
+    }
+
+    /// Tells the metrics what the status says.
+    fn observe(&self, items: &BTreeMap<ObjectKey, Item>, manifests: &Manifests) {
+        for (key, item) in items {
+            let sealed = manifests.objects.get(key).and_then(|places| places.first());
+            let sealed = sealed.and_then(|found| found.sealed.as_ref().ok());
+            let labels = sealed.and_then(|sealed| sealed.metadata.labels.as_ref());
+            let instance = labels.and_then(|labels| labels.get(metrics::INSTANCE));
+            self.metrics
+                .object(key, instance.map(String::as_str), &item.status.conditions);
+        }
+        for key in self.metrics.known_objects() {
+            if !items.contains_key(&key) {
+                self.metrics.forget(&key);
+            }
+        }
     }
 
     fn write_status(&mut self, status: StatusFile) -> bool {

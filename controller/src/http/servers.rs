@@ -1,0 +1,70 @@
+//! The two servers of a controller: the HTTP API and the metrics.
+
+use std::net::SocketAddr;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::rate_limit::Rate;
+use super::readiness::Readiness;
+use super::server::{BindError, Limits, bind, serve};
+use crate::keys::SharedKeyring;
+use crate::metrics::{self, Metrics};
+
+/// Where and how to listen.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// Address of the HTTP API.
+    pub api: SocketAddr,
+    /// Address of `/metrics`.
+    pub metrics: SocketAddr,
+    /// What each client may ask of `/v1/verify`, and of `/v1/rotate`.
+    pub rate: Rate,
+    /// What clients may take, of either server.
+    pub limits: Limits,
+}
+
+/// Both servers, under way.
+#[derive(Debug)]
+pub struct Servers {
+    /// What `/readyz` tells.
+    pub readiness: Readiness,
+    tasks: [JoinHandle<()>; 2],
+}
+
+impl Servers {
+    /// Takes both ports and serves on them until `stop`.
+    ///
+    /// # Errors
+    /// An address is in use or isn't ours.
+    pub async fn start(
+        listen: Listen,
+        keyring: SharedKeyring,
+        metrics: &Metrics,
+        stop: &CancellationToken,
+    ) -> Result<Self, BindError> {
+        let api = bind(listen.api, "the HTTP API").await?;
+        let measured = bind(listen.metrics, "metrics").await?;
+        let address =
+            |listener: &tokio::net::TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
+        tracing::info!(addr = %address(&api, listen.api), "HTTP server listening");
+        tracing::info!(addr = %address(&measured, listen.metrics), "metrics server listening");
+        let readiness = Readiness::new(keyring.clone());
+        let router = super::router(keyring, listen.rate, readiness.clone(), metrics);
+        let limits = listen.limits;
+        let serve = |listener, router| tokio::spawn(serve(listener, router, limits, stop.clone()));
+        let tasks = [
+            serve(api, router),
+            serve(measured, metrics::router(metrics.clone())),
+        ];
+        Ok(Self { readiness, tasks })
+    }
+
+    /// Waits for requests under way, which have their own deadline.
+    pub async fn stopped(self) {
+        for task in self.tasks {
+            // A server that panicked has stopped, too.
+            let _ = task.await;
+        }
+    }
+}
