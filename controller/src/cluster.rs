@@ -2,6 +2,8 @@
 //!
 //! - `connect`: client and namespace from the pod's environment, or from a kubeconfig;
 //! - `key_secrets`: the keyring from key Secrets, watched;
+//! - `key_secret`: one of them, read and made;
+//! - `key_store`: all of them, as they are at this moment;
 //! - `plan`: what to do with a Secret, pure;
 //! - `reconcile`: one object, start to end;
 //! - `memory`: what is remembered, so that nothing is done twice or for ever;
@@ -12,7 +14,9 @@
 
 mod connect;
 mod events;
+mod key_secret;
 mod key_secrets;
+mod key_store;
 mod memory;
 mod plan;
 mod reconcile;
@@ -33,6 +37,7 @@ use tokio::sync::mpsc;
 
 use crate::args::ClusterArgs;
 use crate::http::{self, Listen, Servers};
+use crate::keys::{self, RenewError};
 use crate::metrics::Metrics;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
@@ -57,7 +62,7 @@ pub enum ClusterError {
     Signals(#[source] std::io::Error),
     /// There is no key and none can be made.
     #[error(transparent)]
-    Keys(#[from] key_secrets::KeySecretsError),
+    Keys(#[from] RenewError<key_store::KeyStoreError>),
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -70,14 +75,16 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         "starting sealed-secrets-controller"
     );
     let stop = shutdown::on_signal().map_err(ClusterError::Signals)?;
+    let key_requests = keys::requests().map_err(ClusterError::Signals)?;
     let connection = connect::connect().await?;
     tracing::info!(namespace = connection.namespace, "connected");
     let client = connection.client;
 
     let metrics = Metrics::new(args.metrics.metrics_omit_secret_labels);
-    let (keys, keyring) = key_secrets::KeySecrets::new(
+    let (key_secrets, keyring) = key_secrets::KeySecrets::new(
         client.clone(),
         &connection.namespace,
+        &connection.cluster,
         args.keys.clone(),
         metrics.clone(),
     );
@@ -90,7 +97,7 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
     let servers = Servers::start(listen, keyring.clone(), &metrics, &stop).await?;
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        started = keys.start() => started?,
+        started = key_secrets.start(key_requests) => started?,
     }
 
     let namespace = (!args.all_namespaces).then_some(connection.namespace.as_str());
@@ -164,7 +171,7 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
 }
 
 /// A key that appears may open what none could, so every object is looked at again.
-async fn resync_on_new_keys(mut keyring: crate::keys::SharedKeyring, all: mpsc::Sender<()>) {
+async fn resync_on_new_keys(mut keyring: keys::SharedKeyring, all: mpsc::Sender<()>) {
     while keyring.changed().await.is_ok() {
         if all.send(()).await.is_err() {
             return;

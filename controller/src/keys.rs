@@ -1,39 +1,62 @@
-//! The keyring that everything in the process shares, and how a new key is made.
+//! The keyring that everything in the process shares, and the keys that are made for it.
+//!
+//! - `renewal`: when the next key is due, pure;
+//! - `renewer`: makes it, once for each occasion;
+//! - `name`: what it is called;
+//! - `generation`: the key pair itself.
+
+mod generation;
+mod name;
+mod renewal;
+mod renewer;
 
 use std::collections::BTreeSet;
-use std::error::Error;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use rand::rngs::SysRng;
-use rand::{SeedableRng as _, rngs::StdRng};
-use sealed_secrets_core::certificate::CertificateTemplate;
+use jiff::Timestamp;
 use sealed_secrets_core::fingerprint::Fingerprint;
-use sealed_secrets_core::key_pair::{KeyPair, KeyPairError};
 use sealed_secrets_core::keyring::{KeyEntry, KeyOrder, Keyring};
 use tokio::sync::watch;
 
-use crate::args::KeyArgs;
 use crate::metrics::Metrics;
+
+pub use generation::GenerateError;
+pub use renewer::{KeyStore, RenewError, Renewer, requests};
 
 /// The keyring of the moment; receivers hear of every change.
 pub type SharedKeyring = watch::Receiver<Arc<Keyring>>;
 
+/// What a Secret or file that should hold a key turned out to hold.
+pub type Candidate = Result<Arc<KeyEntry>, Complaint>;
+
+/// Something that should be a key and isn't.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Complaint {
+    /// Its Secret, or file.
+    pub name: String,
+    /// Changes whenever the Secret or file does.
+    pub version: String,
+    /// What is wrong with it.
+    pub message: String,
+}
+
 /// Makes keyrings the current one, and tells about it.
 #[derive(Debug)]
 pub struct Publisher {
+    order: KeyOrder,
     keyring: watch::Sender<Arc<Keyring>>,
     metrics: Metrics,
-    /// What was complained about, to say it once.
-    told: BTreeSet<String>,
+    /// What was complained about, to say it once for each change.
+    told: BTreeSet<Complaint>,
 }
 
 impl Publisher {
     /// Starts with an empty keyring.
-    pub fn new(metrics: Metrics) -> (Self, SharedKeyring) {
-        let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(KeyOrder::CertNotBefore)));
+    pub fn new(order: KeyOrder, metrics: Metrics) -> (Self, SharedKeyring) {
+        let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(order)));
         (
             Self {
+                order,
                 keyring,
                 metrics,
                 told: BTreeSet::new(),
@@ -42,39 +65,57 @@ impl Publisher {
         )
     }
 
-    /// Makes a keyring of `entries` the current one if it differs, and reports what isn't a key.
-    /// Returns how many keys there are.
-    pub fn publish<E: Error + 'static>(
-        &mut self,
-        entries: impl Iterator<Item = Result<KeyEntry, E>>,
-    ) -> usize {
-        let (keyring, errors) = Keyring::from_entries(KeyOrder::CertNotBefore, entries);
-        let complaints: BTreeSet<String> =
-            errors.iter().map(|error| crate::describe(error)).collect();
-        for complaint in complaints.difference(&self.told) {
-            tracing::warn!(error = complaint, "key skipped");
+    /// Makes a keyring of `candidates` the current one if it differs, and logs what isn't a key.
+    /// Returns what is wrong that wasn't before.
+    pub fn publish(&mut self, candidates: impl Iterator<Item = Candidate>) -> Vec<Complaint> {
+        let (keyring, complaints) = keyring_of(self.order, candidates);
+        let new: Vec<_> = complaints.difference(&self.told).cloned().collect();
+        for complaint in &new {
+            tracing::warn!(
+                key = complaint.name,
+                error = complaint.message,
+                "key skipped"
+            );
         }
+        self.metrics.keys(&keyring, complaints.len());
         self.told = complaints;
-        self.metrics.keys(&keyring, errors.len());
-        let count = keyring.len();
-        if identity(&keyring) != identity(&self.keyring.borrow()) {
-            for entry in keyring.entries() {
-                tracing::info!(key = entry.name, fingerprint = %entry.pair.fingerprint(), "key in use");
+        let current = Arc::clone(&self.keyring.borrow());
+        let (before, after) = (identity(&current), identity(&keyring));
+        if before != after {
+            for (name, fingerprint, _) in after.difference(&before) {
+                tracing::info!(key = name, %fingerprint, "key in use");
+            }
+            for (name, fingerprint, _) in before.difference(&after) {
+                tracing::info!(key = name, %fingerprint, "key no longer in use");
+            }
+            if keyring.is_empty() {
+                tracing::error!("no key is left; restore one, or a new one will be made soon");
             }
             self.keyring.send_replace(Arc::new(keyring));
         }
-        count
+        new
     }
 
-    /// Whether something was given as a key that isn't one.
-    pub fn has_complaints(&self) -> bool {
-        !self.told.is_empty()
+    /// What makes a key the newest.
+    pub fn order(&self) -> KeyOrder {
+        self.order
     }
+}
 
-    /// Whether there is no key at the moment.
-    pub fn is_empty(&self) -> bool {
-        self.keyring.borrow().is_empty()
+/// A keyring of all candidates that are keys, and what is wrong with the others.
+pub fn keyring_of(
+    order: KeyOrder,
+    candidates: impl Iterator<Item = Candidate>,
+) -> (Keyring, BTreeSet<Complaint>) {
+    let mut keyring = Keyring::new(order);
+    let mut complaints = BTreeSet::new();
+    for candidate in candidates {
+        match candidate {
+            Ok(entry) => drop(keyring.insert(entry)),
+            Err(complaint) => drop(complaints.insert(complaint)),
+        }
     }
+    (keyring, complaints)
 }
 
 /// What tells one keyring from another: names, keys and their certificates.
@@ -90,39 +131,4 @@ pub fn identity(keyring: &Keyring) -> BTreeSet<(String, Fingerprint, Timestamp)>
             )
         })
         .collect()
-}
-
-/// Why no key could be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GenerateError {
-    /// The system gives no randomness.
-    #[error("no randomness from the operating system")]
-    Randomness(#[source] rand::rngs::SysError),
-    /// The key or its certificate couldn't be made.
-    #[error("cannot make a key")]
-    KeyPair(#[from] KeyPairError),
-    /// The thread that searched for primes is gone.
-    #[error("key generation was interrupted")]
-    Interrupted,
-}
-
-/// Makes a key pair on a thread of its own: searching for primes takes seconds.
-///
-/// # Errors
-/// No randomness, or a certificate that can't be made (a validity beyond the year 9999).
-pub async fn generate(args: &KeyArgs) -> Result<KeyPair, GenerateError> {
-    let args = args.clone();
-    let now = Timestamp::now();
-    tokio::task::spawn_blocking(move || {
-        let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(GenerateError::Randomness)?;
-        let template = CertificateTemplate {
-            common_name: args.my_cn.clone(),
-            not_before: now,
-            valid_for: SignedDuration::try_from(args.key_ttl).unwrap_or(SignedDuration::MAX),
-        };
-        Ok(KeyPair::generate(&mut rng, args.key_size, &template)?)
-    })
-    .await
-    .map_err(|_| GenerateError::Interrupted)?
 }

@@ -12,11 +12,13 @@ pub const UNSEALED: &str = "Unsealed";
 pub const ERR_UNSEAL_FAILED: &str = "ErrUnsealFailed";
 /// Reason of the event when the Secret can't be written.
 pub const ERR_UPDATE_FAILED: &str = "ErrUpdateFailed";
+/// Reason of the event about a key Secret that holds no usable key.
+pub const INVALID_KEY: &str = "InvalidKey";
 
-/// An event about a SealedSecret.
+/// An event about a SealedSecret or a key Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// `Unsealed`, `ErrUnsealFailed` or `ErrUpdateFailed`.
+    /// `Unsealed`, `ErrUnsealFailed`, `ErrUpdateFailed` or `InvalidKey`.
     pub reason: &'static str,
     /// A sentence for people.
     pub message: String,
@@ -31,6 +33,15 @@ pub enum Step {
     Unseal,
     /// Writing it.
     Update,
+}
+
+/// The event about a key Secret that is skipped, and why.
+pub fn invalid_key(message: &str) -> Report {
+    Report {
+        reason: INVALID_KEY,
+        message: format!("Key skipped: {message}"),
+        warning: true,
+    }
 }
 
 /// The event that `outcome` deserves: none when nothing changed since `previous`.

@@ -2,6 +2,7 @@
 //! volumes out.
 //!
 //! - `key_folder`: the keyring from PEM files;
+//! - `key_store`: new keys in that folder, one process at a time;
 //! - `manifests`: the SealedSecrets in a folder;
 //! - `pass`: everything brought to what it should be, once;
 //! - `removal`: which Secrets go because their SealedSecret is gone;
@@ -11,6 +12,7 @@
 
 mod atomic_file;
 mod key_folder;
+mod key_store;
 mod manifests;
 mod notify_ready;
 mod pass;
@@ -26,8 +28,11 @@ use std::path::{Path, PathBuf};
 
 use sealed_secrets_crds::desired::Options;
 
-use crate::args::StandaloneArgs;
+use key_store::FolderKeys;
+
+use crate::args::{KeyArgs, StandaloneArgs};
 use crate::http::{self, Listen, Servers};
+use crate::keys::{self, RenewError, Renewer};
 use crate::metrics::Metrics;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
@@ -61,6 +66,9 @@ pub enum StandaloneError {
     /// The keys can't be used.
     #[error(transparent)]
     Keys(#[from] key_folder::KeyFolderError),
+    /// There is no key and none can be made.
+    #[error(transparent)]
+    NoKey(#[from] RenewError<key_folder::KeyFolderError>),
     /// A port is taken.
     #[error(transparent)]
     Bind(#[from] http::BindError),
@@ -79,6 +87,7 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
         "starting sealed-secrets-controller standalone"
     );
     let stop = shutdown::on_signal().map_err(StandaloneError::Signals)?;
+    let key_requests = keys::requests().map_err(StandaloneError::Signals)?;
     let manifests = existing(&args.manifests)?;
     let status_path = args
         .status_file
@@ -106,7 +115,7 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     let out = made(&args.out)?;
     let _lock = lock(&out)?;
     let metrics = Metrics::new(args.metrics.metrics_omit_secret_labels);
-    let (mut keys, keyring) =
+    let (key_folder, keyring) =
         key_folder::KeyFolder::open(&args.keys, args.new_keys.clone(), metrics.clone())?;
 
     let listen = Listen {
@@ -117,10 +126,12 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
     };
     let servers = Servers::start(listen, keyring.clone(), &metrics, &stop).await?;
     // The folder is watched before it is first read, so that no change falls between.
-    let mut wake = wake::Wake::new(&args.manifests, keys.path());
+    let mut wake = wake::Wake::new(&args.manifests, key_folder.path());
     tokio::select! {
         () = stop.cancelled() => return Ok(()),
-        ready = keys.ensure_key() => ready?,
+        renewer = first_keys(&key_folder, args.new_keys) => {
+            tokio::spawn(renewer?.run(keyring.clone(), key_requests));
+        }
     }
     let options = Options {
         accept_deprecated_v1_data: args.accept_deprecated_v1_data,
@@ -149,12 +160,32 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
         }
         tokio::select! {
             () = stop.cancelled() => break,
-            () = wake.next(again) => keys.reload(),
+            () = wake.next(again) => key_folder.reload(),
         }
     }
     servers.stopped().await;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Reads the keys, and makes one if there is none or the cutoff time wants it.
+async fn first_keys(
+    folder: &key_folder::KeyFolder,
+    args: KeyArgs,
+) -> Result<Renewer<FolderKeys>, StandaloneError> {
+    let mut renewer = Renewer::new(FolderKeys::new(folder.clone()), args);
+    loop {
+        let (keyring, unusable) = folder.read()?;
+        if keyring.is_empty() && unusable {
+            tracing::error!(
+                "no key file is usable; a new key opens nothing that was sealed before"
+            );
+        }
+        if !renewer.make_ready(&keyring).await? {
+            folder.load()?;
+            return Ok(renewer);
+        }
+    }
 }
 
 fn apart(inner: &Path, outer: &Path, reason: &'static str) -> Result<(), StandaloneError> {

@@ -30,6 +30,8 @@ pub(super) struct Connection {
     pub(super) client: Client,
     /// Where the keys are.
     pub(super) namespace: String,
+    /// What tells this cluster from others: its certificate authority and address.
+    pub(super) cluster: Vec<u8>,
 }
 
 pub(super) async fn connect() -> Result<Connection, ConnectError> {
@@ -37,9 +39,16 @@ pub(super) async fn connect() -> Result<Connection, ConnectError> {
         .await
         .map_err(|error| ConnectError::Config(Box::new(error)))?;
     let namespace = namespace(std::env::var("POD_NAMESPACE").ok(), &config);
+    let authority = config.root_cert.iter().flatten().flatten().copied();
+    let cluster = authority.chain(config.cluster_url.to_string().into_bytes());
+    let cluster = cluster.collect();
     config.read_timeout = Some(READ_TIMEOUT);
     let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
-    Ok(Connection { client, namespace })
+    Ok(Connection {
+        client,
+        namespace,
+        cluster,
+    })
 }
 
 fn namespace(pod_namespace: Option<String>, config: &Config) -> String {

@@ -1,4 +1,4 @@
-//! Events about SealedSecrets.
+//! Events about SealedSecrets and key Secrets.
 //!
 //! Written to core/v1: the reference's RBAC grants that, and not `events.k8s.io`.
 
@@ -9,6 +9,7 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::sealed_secret::{API_VERSION, KIND};
+use sha2::{Digest as _, Sha256};
 
 use crate::report::Report;
 
@@ -21,8 +22,41 @@ const MAX_MESSAGE: usize = 1024;
 
 /// Emits an event, without keeping anybody waiting: a lost event is logged and that's it.
 pub(super) fn emit(client: &Client, sealed: &SealedSecret, report: &Report, now: Timestamp) {
-    let event = event(sealed, report, now);
-    let api: Api<Event> = Api::namespaced(client.clone(), sealed.namespace());
+    let about = ObjectReference {
+        api_version: Some(API_VERSION.to_owned()),
+        kind: Some(KIND.to_owned()),
+        name: sealed.metadata.name.clone(),
+        namespace: sealed.metadata.namespace.clone(),
+        uid: sealed.metadata.uid.clone(),
+        resource_version: sealed.metadata.resource_version.clone(),
+        field_path: None,
+    };
+    // As client-go names them: object and time, unique in practice.
+    let mark = format!("{:x}", now.as_nanosecond());
+    spawn(client, event(about, &mark, report, now));
+}
+
+/// Like [`emit`], but once for each version of the object: its name is taken when another replica,
+/// or this one before a restart, has said it already.
+pub(super) fn emit_once(client: &Client, about: ObjectReference, report: &Report, now: Timestamp) {
+    let mut hash = Sha256::new();
+    for part in [&about.uid, &about.resource_version] {
+        hash.update(part.as_deref().unwrap_or_default());
+        hash.update(b"/");
+    }
+    hash.update(report.reason);
+    let mark: String = hash
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    spawn(client, event(about, &mark, report, now));
+}
+
+fn spawn(client: &Client, event: Event) {
+    let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
+    let api: Api<Event> = Api::namespaced(client.clone(), namespace);
     tokio::spawn(async move {
         if let Err(error) = api.create(&PostParams::default(), &event).await {
             tracing::debug!(error = %crate::describe(&error), "cannot write an event");
@@ -30,28 +64,16 @@ pub(super) fn emit(client: &Client, sealed: &SealedSecret, report: &Report, now:
     });
 }
 
-fn event(sealed: &SealedSecret, report: &Report, now: Timestamp) -> Event {
+fn event(about: ObjectReference, mark: &str, report: &Report, now: Timestamp) -> Event {
     let time = Some(Time(now));
+    let name = about.name.as_deref().unwrap_or_default();
     Event {
         metadata: ObjectMeta {
-            // As client-go names them: object and time, unique in practice.
-            name: Some(format!(
-                "{}.{:x}",
-                sealed.name().get(..MAX_NAME).unwrap_or(sealed.name()),
-                now.as_nanosecond()
-            )),
-            namespace: sealed.metadata.namespace.clone(),
+            name: Some(format!("{}.{mark}", name.get(..MAX_NAME).unwrap_or(name))),
+            namespace: about.namespace.clone(),
             ..ObjectMeta::default()
         },
-        involved_object: ObjectReference {
-            api_version: Some(API_VERSION.to_owned()),
-            kind: Some(KIND.to_owned()),
-            name: sealed.metadata.name.clone(),
-            namespace: sealed.metadata.namespace.clone(),
-            uid: sealed.metadata.uid.clone(),
-            resource_version: sealed.metadata.resource_version.clone(),
-            field_path: None,
-        },
+        involved_object: about,
         reason: Some(report.reason.to_owned()),
         message: Some(truncated(&report.message)),
         type_: Some(if report.warning { "Warning" } else { "Normal" }.to_owned()),

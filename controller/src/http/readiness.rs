@@ -43,13 +43,15 @@ impl Readiness {
 
 #[cfg(test)]
 mod tests {
+    use sealed_secrets_core::keyring::KeyOrder;
+
     use super::*;
     use crate::keys::Publisher;
     use crate::metrics::Metrics;
 
     #[test]
     fn no_key_is_the_first_thing_missing() {
-        let (_publisher, keyring) = Publisher::new(Metrics::new(false));
+        let (_publisher, keyring) = Publisher::new(KeyOrder::default(), Metrics::new(false));
         let readiness = Readiness::new(keyring);
         assert_eq!(readiness.missing(), Some("there is no key"));
         readiness.clone().set_listed();

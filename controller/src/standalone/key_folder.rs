@@ -6,22 +6,22 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use rand::RngExt as _;
 use sealed_secrets_core::key_pair::{KeyPair, KeyPairError};
-use sealed_secrets_core::keyring::KeyEntry;
+use sealed_secrets_core::keyring::{KeyEntry, Keyring};
 
 use super::atomic_file;
 use super::regular_file::{self, Links};
 use super::volume::make_private_folder;
 use crate::args::KeyArgs;
-use crate::keys::{GenerateError, Publisher, SharedKeyring, generate};
+use crate::keys::{Candidate, Complaint, Publisher, SharedKeyring, keyring_of};
 use crate::metrics::Metrics;
 
-/// Characters of the random part of a key's name: those that the API server uses.
-const NAME_ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+/// A key file holds a few kilobytes.
+const MAX_FILE: u64 = 1 << 20;
 
 /// Why the key folder can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,9 +44,6 @@ pub enum KeyFolderError {
         /// Its mode.
         mode: u32,
     },
-    /// No key could be made.
-    #[error(transparent)]
-    Generate(#[from] GenerateError),
 }
 
 /// Why a file holds no usable key.
@@ -61,15 +58,16 @@ enum KeyFileError {
     },
 }
 
-/// Keeps the keyring.
+/// Keeps the keyring; a clone keeps the same one.
+#[derive(Clone, Debug)]
 pub(super) struct KeyFolder {
-    path: PathBuf,
+    path: Arc<Path>,
     args: KeyArgs,
-    publisher: Publisher,
+    publisher: Arc<Mutex<Publisher>>,
 }
 
 impl KeyFolder {
-    /// Opens the folder, made with mode 0700 when missing, and reads its keys.
+    /// Opens the folder, made with mode 0700 when missing. The keyring is empty until it is read.
     pub(super) fn open(
         path: &Path,
         args: KeyArgs,
@@ -88,13 +86,12 @@ impl KeyFolder {
                 mode,
             });
         }
-        let (publisher, receiver) = Publisher::new(metrics);
-        let mut keys = Self {
-            path: full,
+        let (publisher, receiver) = Publisher::new(args.key_order_priority, metrics);
+        let keys = Self {
+            path: full.into(),
             args,
-            publisher,
+            publisher: Arc::new(Mutex::new(publisher)),
         };
-        keys.load().map_err(folder)?;
         Ok((keys, receiver))
     }
 
@@ -103,62 +100,69 @@ impl KeyFolder {
         &self.path
     }
 
-    /// Makes a key if there is none.
-    pub(super) async fn ensure_key(&mut self) -> Result<(), KeyFolderError> {
-        if !self.publisher.is_empty() {
-            return Ok(());
-        }
-        if self.publisher.has_complaints() {
-            tracing::error!(
-                "no key file is usable; a new key opens nothing that was sealed before"
-            );
-        }
-        tracing::info!(bits = self.args.key_size.bits(), "no key yet, making one");
-        let pair = generate(&self.args).await?;
-        let folder = |source| KeyFolderError::Folder {
-            path: self.path.clone(),
-            source,
-        };
-        let path = self.write(&pair).map_err(folder)?;
-        tracing::info!(
-            file = %path.display(),
-            fingerprint = %pair.fingerprint(),
-            certificate = pair.certificate().to_pem(),
-            "new key written"
-        );
-        let path = self.path.clone();
-        self.load()
-            .map_err(|source| KeyFolderError::Folder { path, source })
-    }
-
     /// Reads the folder again; what can't be read leaves the keyring as it was.
-    pub(super) fn reload(&mut self) {
+    pub(super) fn reload(&self) {
         if let Err(error) = self.load() {
-            tracing::error!(folder = %self.path.display(), %error, "cannot read key folder, going on with the keys there were");
+            tracing::error!(error = %crate::describe(&error), "going on with the keys there were");
         }
     }
 
-    fn write(&self, pair: &KeyPair) -> io::Result<PathBuf> {
+    /// Reads the folder and makes its keys the current ones.
+    pub(super) fn load(&self) -> Result<(), KeyFolderError> {
+        let candidates = self.candidates()?;
+        // Whole after any panic: it is replaced as a whole.
+        let mut publisher = self
+            .publisher
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        publisher.publish(candidates.into_iter());
+        Ok(())
+    }
+
+    /// The usable keys that are there now, without making them the current ones, and whether there
+    /// are files that hold none.
+    pub(super) fn read(&self) -> Result<(Keyring, bool), KeyFolderError> {
+        let candidates = self.candidates()?;
+        let (keyring, complaints) =
+            keyring_of(self.args.key_order_priority, candidates.into_iter());
+        Ok((keyring, !complaints.is_empty()))
+    }
+
+    /// Writes a key to a file of that name; false if there is one.
+    pub(super) fn write(&self, name: &str, pair: &KeyPair) -> Result<bool, KeyFolderError> {
         let mut content = pair.private_key().to_pkcs1_pem();
         content.push_str(&pair.certificate().to_pem());
-        loop {
-            let mut rng = rand::rng();
-            let suffix: String = (0..5)
-                .filter_map(|_| NAME_ALPHABET.get(rng.random_range(0..NAME_ALPHABET.len())))
-                .map(|byte| char::from(*byte))
-                .collect();
-            let path = self
-                .path
-                .join(format!("{}{suffix}.pem", self.args.key_prefix));
-            match atomic_file::create(&path, content.as_bytes(), 0o600) {
-                Ok(()) => return Ok(path),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
+        let path = self.path.join(format!("{name}.pem"));
+        match atomic_file::create(&path, content.as_bytes(), 0o600) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(self.failed(error)),
         }
     }
 
-    fn load(&mut self) -> io::Result<()> {
+    /// Removes what is left of keys that were never stored because the process was killed.
+    pub(super) fn remove_leftovers(&self) -> Result<(), KeyFolderError> {
+        for entry in fs::read_dir(&self.path).map_err(|error| self.failed(error))? {
+            let path = entry.map_err(|error| self.failed(error))?.path();
+            if atomic_file::is_staged(&path) {
+                fs::remove_file(&path).map_err(|error| self.failed(error))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn failed(&self, source: io::Error) -> KeyFolderError {
+        KeyFolderError::Folder {
+            path: self.path.to_path_buf(),
+            source,
+        }
+    }
+
+    fn candidates(&self) -> Result<Vec<Candidate>, KeyFolderError> {
+        self.files().map_err(|error| self.failed(error))
+    }
+
+    fn files(&self) -> io::Result<Vec<Candidate>> {
         let mut paths = Vec::new();
         for entry in fs::read_dir(&self.path)? {
             let path = entry?.path();
@@ -172,36 +176,34 @@ impl KeyFolder {
         paths.sort();
         // A file that can't be read at all may be the key that everything was sealed for, so it
         // is not passed over like one that holds none.
-        let mut files = Vec::new();
-        for path in paths {
-            let pem = regular_file::read(&path, MAX_FILE, Links::Follow).map_err(|error| {
-                io::Error::new(error.kind(), format!("{}: {error}", path.display()))
-            })?;
-            files.push((path, pem));
-        }
-        self.publisher
-            .publish(files.iter().map(|(path, pem)| key_entry(path, pem)));
-        Ok(())
+        paths.iter().map(|path| candidate(path)).collect()
     }
 }
 
-/// A key file holds a few kilobytes.
-const MAX_FILE: u64 = 1 << 20;
-
-fn key_entry(path: &Path, pem: &[u8]) -> Result<KeyEntry, KeyFileError> {
-    let pair = KeyPair::from_pem(pem, pem).map_err(|source| KeyFileError::KeyPair {
-        path: path.to_owned(),
-        source,
-    })?;
-    let name = path
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    // A file's times change when it is copied or restored; the certificate's don't.
-    Ok(KeyEntry {
-        name,
-        created_at: pair.certificate().not_before(),
-        pair,
-    })
+fn candidate(path: &Path) -> io::Result<Candidate> {
+    let named =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let pem = regular_file::read(path, MAX_FILE, Links::Follow).map_err(named)?;
+    let name = path.file_stem().unwrap_or_default();
+    let name = name.to_string_lossy().into_owned();
+    match KeyPair::from_pem(&pem, &pem) {
+        // A file's times change when it is copied or restored; the certificate's don't.
+        Ok(pair) => Ok(Ok(Arc::new(KeyEntry {
+            name,
+            created_at: pair.certificate().not_before(),
+            pair,
+        }))),
+        Err(source) => {
+            let metadata = fs::metadata(path).map_err(named)?;
+            let error = KeyFileError::KeyPair {
+                path: path.to_owned(),
+                source,
+            };
+            Ok(Err(Complaint {
+                name,
+                version: format!("{}.{:09}", metadata.mtime(), metadata.mtime_nsec()),
+                message: crate::describe(&error),
+            }))
+        }
+    }
 }
