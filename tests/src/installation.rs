@@ -34,8 +34,22 @@ impl Installation {
     /// # Errors
     /// Fails when the API server refuses a part of it.
     pub async fn new(control_plane: &ControlPlane) -> Result<Self, TestError> {
-        for file in ["crd.yaml", "rbac.yaml", "controller.yaml"] {
-            install::apply(control_plane, &deploy(file)).await?;
+        Self::with_rights(control_plane, &deploy("rbac.yaml")).await
+    }
+
+    /// Like [`Self::new`], with the rights that the Go implementation's manifests give, as in a
+    /// cluster where nothing but the image was changed.
+    ///
+    /// # Errors
+    /// Fails when the API server refuses a part of it.
+    pub async fn under_reference_rights(control_plane: &ControlPlane) -> Result<Self, TestError> {
+        let rights = concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/reference-rbac.yaml");
+        Self::with_rights(control_plane, Path::new(rights)).await
+    }
+
+    async fn with_rights(control_plane: &ControlPlane, rights: &Path) -> Result<Self, TestError> {
+        for file in [&deploy("crd.yaml"), rights, &deploy("controller.yaml")] {
+            install::apply(control_plane, file).await?;
         }
         let identity = Identity::of(control_plane, NAMESPACE, NAME).await?;
         let address = control_plane.address();
@@ -56,16 +70,16 @@ impl Installation {
         format!("{}:8080", self.address)
     }
 
+    /// `host:port` of its metrics.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        format!("{}:8081", self.address)
+    }
+
     /// The service account of the controller.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
-    }
-
-    /// `host:port` of the metrics.
-    #[must_use]
-    pub fn metrics(&self) -> String {
-        format!("{}:8081", self.address)
     }
 
     /// Starts our controller as in its Pod, with further arguments; returns when it serves its
@@ -79,12 +93,8 @@ impl Installation {
         name: &str,
         arguments: &[&str],
     ) -> Result<Process, TestError> {
-        let program = context
-            .controller()?
-            .args(["--key-size=2048", "--listen-addr", &self.http()])
-            .args(["--listen-metrics-addr", &self.metrics()])
-            .args(arguments);
-        self.start_program(context, name, program).await
+        let program = context.controller()?;
+        self.start_program(context, name, program, arguments).await
     }
 
     /// Starts the Go controller as in its Pod; returns when it serves its certificate.
@@ -92,11 +102,21 @@ impl Installation {
     /// # Errors
     /// Fails when it doesn't start.
     pub async fn start_go(&self, context: &Context, name: &str) -> Result<Process, TestError> {
-        let program = context
-            .go_controller()?
-            .args(["--key-size=2048", "--listen-addr", &self.http()])
-            .args(["--listen-metrics-addr", &self.metrics()]);
-        self.start_program(context, name, program).await
+        self.start_go_with(context, name, &[]).await
+    }
+
+    /// Like [`Self::start_go`], with further arguments.
+    ///
+    /// # Errors
+    /// Fails when it doesn't start.
+    pub async fn start_go_with(
+        &self,
+        context: &Context,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Process, TestError> {
+        let program = context.go_controller()?;
+        self.start_program(context, name, program, arguments).await
     }
 
     async fn start_program(
@@ -104,7 +124,12 @@ impl Installation {
         context: &Context,
         name: &str,
         program: Program,
+        arguments: &[&str],
     ) -> Result<Process, TestError> {
+        let program = program
+            .args(["--key-size=2048", "--listen-addr", &self.http()])
+            .args(["--listen-metrics-addr", &self.metrics()])
+            .args(arguments);
         let mut process = self
             .identity
             .in_pod(program)
