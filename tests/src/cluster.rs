@@ -4,7 +4,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 
 use crate::context::{Context, new_namespace};
-use crate::control_plane::{ControlPlane, Options};
+use crate::control_plane::ControlPlane;
 use crate::install;
 use crate::installation::Installation;
 use crate::process::{Process, Program};
@@ -31,17 +31,17 @@ impl Cluster {
     /// # Errors
     /// Fails when a part of it doesn't start.
     pub async fn new(context: &Context) -> Result<Self, TestError> {
-        Self::with(context, &Options::default()).await
+        Self::with(context, &[]).await
     }
 
-    /// Starts one with a control plane other than the ordinary.
+    /// Starts one, with arguments for the controller.
     ///
     /// # Errors
     /// Fails when a part of it doesn't start.
-    pub async fn with(context: &Context, options: &Options) -> Result<Self, TestError> {
-        let control_plane = context.control_plane_with(options).await?;
+    pub async fn with(context: &Context, arguments: &[&str]) -> Result<Self, TestError> {
+        let control_plane = context.control_plane().await?;
         let installation = Installation::new(&control_plane).await?;
-        Self::start(context, control_plane, installation, &[]).await
+        Self::start(context, control_plane, installation, arguments).await
     }
 
     /// Starts one whose controller, and nobody else, reaches the API server through a proxy.

@@ -23,18 +23,24 @@ use crate::{
 use servers::{API_SERVER_PORT, Audit};
 
 /// What a control plane can do beyond the ordinary.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
-    /// Record every request, for [`ControlPlane::audit_events`].
+    /// Record every request, for [`ControlPlane::audit_events`] and the search for plaintext.
     pub audit: bool,
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self { audit: true }
+    }
+}
+
 impl Options {
-    /// With [`Self::audit`].
+    /// Without [`Self::audit`], for measurements.
     #[must_use]
-    pub fn audited(mut self) -> Self {
-        self.audit = true;
+    pub fn unaudited(mut self) -> Self {
+        self.audit = false;
         self
     }
 }
@@ -317,7 +323,8 @@ impl ControlPlane {
         self.start_api_server().await
     }
 
-    /// Every request the API server has answered, oldest first, without bodies (level `Metadata`).
+    /// Every request the API server has answered, oldest first; what was written with its body, except
+    /// for Secrets and tokens.
     /// An event is there soon after the client has its answer, not always before.
     ///
     /// # Errors
@@ -407,7 +414,15 @@ fn audit_policy() -> Value {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
-        "rules": [{ "level": "Metadata" }],
+        "omitManagedFields": true,
+        "rules": [
+            { "level": "Metadata", "resources": [
+                { "group": "", "resources": ["secrets", "serviceaccounts/token"] },
+                { "group": "authentication.k8s.io" },
+            ] },
+            { "level": "Request", "verbs": ["create", "update", "patch"] },
+            { "level": "Metadata" },
+        ],
     })
 }
 

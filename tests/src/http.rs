@@ -1,5 +1,9 @@
 //! Plain HTTP requests, for what a test asks of a process directly.
 
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -63,6 +67,23 @@ pub async fn send(
         head: head.to_lowercase(),
         body: body.to_owned(),
     })
+}
+
+/// Like [`get`], from where nothing can be awaited; returns the whole answer.
+///
+/// # Errors
+/// Fails when connecting, or any part of the answer, takes longer than `patience`.
+pub fn get_blocking(address: SocketAddr, path: &str, patience: Duration) -> io::Result<Vec<u8>> {
+    use io::{Read as _, Write as _};
+
+    let mut stream = std::net::TcpStream::connect_timeout(&address, patience)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 /// Waits until `process` answers 200 at `path`, and returns the body.

@@ -1,7 +1,7 @@
 //! The controller in a cluster, installed from `deploy/` and run as a process with exactly the
 //! rights that `deploy/` gives it.
 
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use crate::TestError;
@@ -14,6 +14,8 @@ use crate::process::{Process, Program};
 pub const NAMESPACE: &str = "kube-system";
 /// Name of its Service and its service account.
 pub const NAME: &str = "sealed-secrets-controller";
+
+const METRICS_PORT: u16 = 8081;
 
 /// A file of `deploy/`.
 #[must_use]
@@ -73,7 +75,7 @@ impl Installation {
     /// `host:port` of its metrics.
     #[must_use]
     pub fn metrics(&self) -> String {
-        format!("{}:8081", self.address)
+        format!("{}:{METRICS_PORT}", self.address)
     }
 
     /// The service account of the controller.
@@ -134,6 +136,10 @@ impl Installation {
             .identity
             .in_pod(program)
             .start(name, context.folder())?;
+        process.keep_metrics(
+            SocketAddr::from((self.address, METRICS_PORT)),
+            context.folder().join(format!("{name}.metrics.log")),
+        );
         crate::http::serves(&self.http(), "/v1/cert.pem", &mut process).await?;
         Ok(process)
     }

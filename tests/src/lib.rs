@@ -21,6 +21,7 @@ pub mod installation;
 pub mod kubeconfig;
 pub mod logs;
 pub mod netns;
+pub mod plaintexts;
 pub mod preparation;
 pub mod process;
 pub mod proxy;

@@ -34,7 +34,7 @@ use tokio::runtime::Runtime;
 use crate::{
     TestError, TestResult,
     context::{Context, Shared},
-    logs, netns,
+    logs, netns, plaintexts,
     preparation::{Need, Prepared},
 };
 
@@ -136,8 +136,25 @@ pub fn run(claims: impl IntoIterator<Item = Claim>) -> ExitCode {
             }
         }
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    let code = libtest_mimic::run(&arguments, trials).exit_code();
     // The session is dropped here, and ends what the tests shared.
+    match session
+        .get()
+        .map(|begun: &Session| leaks(begun.shared.folder()))
+    {
+        None => code,
+        Some(Ok(leaks)) if leaks.is_empty() => code,
+        Some(leaks) => {
+            eprintln!("error: plaintext outside of Secrets, in the logs of all tests: {leaks:?}");
+            ExitCode::from(FAILURE)
+        }
+    }
+}
+
+/// Where in the logs of a folder plaintext is, one place in a line.
+fn leaks(folder: &Path) -> std::io::Result<String> {
+    let leaks = plaintexts::leaks(folder)?;
+    Ok(leaks.iter().map(|leak| format!("\n  {leak}")).collect())
 }
 
 /// What there is between entering the namespace and the end of the last test.
@@ -206,8 +223,10 @@ impl Session {
         // A test that panics leaves nothing behind that another one looks at.
         let limited = async || tokio::time::timeout(claim.limit, (claim.body)(context)).await;
         let end = catch_unwind(AssertUnwindSafe(|| self.runtime.block_on(limited())));
+        let leaks = leaks(&folder)?;
         let message = match end {
-            Ok(Ok(Ok(()))) => return Ok(()),
+            Ok(Ok(Ok(()))) if leaks.is_empty() => return Ok(()),
+            Ok(Ok(Ok(()))) => format!("plaintext outside of Secrets:{leaks}"),
             Ok(Ok(Err(error))) => chain(&*error),
             Ok(Err(_elapsed)) => format!("not finished after {} s", claim.limit.as_secs()),
             Err(panic) => panic_message(&*panic),

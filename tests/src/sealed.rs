@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::TestError;
 use crate::control_plane::ControlPlane;
 use crate::eventually::{DEADLINE, eventually};
+use crate::plaintexts;
 
 /// Label of key Secrets.
 pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
@@ -109,9 +110,13 @@ pub async fn event(
     Ok(event.message.unwrap_or_default())
 }
 
-/// A Secret manifest with string items.
+/// A Secret manifest with string items. Their values must not appear anywhere else: see
+/// [`plaintexts`].
 #[must_use]
 pub fn secret_manifest(namespace: &str, name: &str, items: &[(&str, &str)]) -> String {
+    for (_, value) in items {
+        plaintexts::remember(value.as_bytes());
+    }
     let data: serde_json::Map<String, Value> = items
         .iter()
         .map(|(item, value)| ((*item).to_owned(), Value::from(*value)))

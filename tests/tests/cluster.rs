@@ -9,7 +9,6 @@ use kube::Api;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use sealed_secrets_tests::cluster::Cluster;
 use sealed_secrets_tests::context::{Context, new_namespace};
-use sealed_secrets_tests::control_plane::Options;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::http;
 use sealed_secrets_tests::install;
@@ -306,7 +305,7 @@ async fn deleted_and_edited_secrets_are_put_right(context: Context) -> TestResul
 }
 
 async fn restart_over_settled_objects_writes_nothing(context: Context) -> TestResult {
-    let mut cluster = Cluster::with(&context, &Options::default().audited()).await?;
+    let mut cluster = Cluster::new(&context).await?;
     for name in ["one", "two", "three"] {
         cluster
             .apply(&cluster.seal(&context, name, &[("a", name)]).await?)

@@ -13,7 +13,7 @@ use kube::{
 use sealed_secrets_tests::{
     TestResult, assets, claim,
     context::{Context, new_namespace},
-    control_plane::{ControlPlane, Options},
+    control_plane::ControlPlane,
     eventually::{DEADLINE, eventually},
     install::{self, Identity},
     netns,
@@ -269,8 +269,7 @@ async fn control_planes_at_once_do_not_collide(context: Context) -> TestResult {
 }
 
 async fn audit_log_tells_who_did_what(context: Context) -> TestResult {
-    let options = Options::default().audited();
-    let control_plane = context.control_plane_with(&options).await?;
+    let control_plane = context.control_plane().await?;
     let identity = new_account(&control_plane, "watched").await?;
     let maps = Api::<ConfigMap>::namespaced(identity.client().await?, "default");
     let denied = maps.get_opt("some-map").await;

@@ -57,6 +57,11 @@ fn main() -> ExitCode {
 
 const SCOPES: [&str; 3] = ["strict", "namespace-wide", "cluster-wide"];
 
+/// A value that can be told from the name of its object.
+fn value(name: &str) -> String {
+    format!("value of {name}")
+}
+
 /// Seals one Secret in each scope and format with `kubeseal`, applies them all, and waits for them.
 async fn seal_and_wait(
     control_plane: &ControlPlane,
@@ -71,8 +76,11 @@ async fn seal_and_wait(
     for scope in SCOPES {
         for format in ["json", "yaml"] {
             let name = format!("{prefix}-{scope}-{format}");
-            let manifest =
-                secret_manifest(&namespace, &name, &[("password", &name), ("empty", "")]);
+            let manifest = secret_manifest(
+                &namespace,
+                &name,
+                &[("password", &value(&name)), ("empty", "")],
+            );
             let sealed = kubeseal
                 .clone()
                 .args(["--scope", scope, "-o", format])
@@ -107,7 +115,7 @@ async fn seal_and_wait(
     for name in names {
         assert_eq!(
             secret_item(control_plane, &namespace, &name, "password").await?,
-            name
+            value(&name)
         );
         assert_eq!(
             secret_item(control_plane, &namespace, &name, "empty").await?,

@@ -3,6 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ExitStatus},
     time::{Duration, Instant},
@@ -11,9 +12,11 @@ use std::{
 use rustix::process::{Pid, Signal};
 
 use super::{ProcessError, Program, read_from, spawner};
-use crate::eventually::DEADLINE;
+use crate::{eventually::DEADLINE, http};
 
 const INTERVAL: Duration = Duration::from_millis(20);
+/// How long a process that is about to be ended may take to tell its metrics.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// A running process; killed when dropped, and by the kernel when the test process dies.
 #[derive(Debug)]
@@ -22,6 +25,14 @@ pub struct Process {
     child: Child,
     stdout: Log,
     stderr: Log,
+    metrics: Option<Metrics>,
+}
+
+/// Where a process serves metrics, and the file that gets them before it ends.
+#[derive(Debug)]
+struct Metrics {
+    address: SocketAddr,
+    file: PathBuf,
 }
 
 /// A file that gets one stream of a process. A process started again under the same name goes on
@@ -63,7 +74,14 @@ impl Process {
             child,
             stdout,
             stderr,
+            metrics: None,
         })
+    }
+
+    /// From now on the metrics at `address` are kept in `file` when the process is ended, by a
+    /// signal or by being dropped.
+    pub fn keep_metrics(&mut self, address: SocketAddr, file: PathBuf) {
+        self.metrics = Some(Metrics { address, file });
     }
 
     pub(super) fn program(&self) -> &Path {
@@ -118,6 +136,9 @@ impl Process {
         // Once reaped, the id may belong to somebody else.
         if self.ended()?.is_some() {
             return Ok(());
+        }
+        if matches!(signal, Signal::TERM | Signal::KILL) {
+            self.last_metrics();
         }
         let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw);
         let id = id.expect("a running child has a positive id");
@@ -220,6 +241,15 @@ impl Process {
         })
     }
 
+    /// One that doesn't answer has no metrics; that is for other tests to notice.
+    fn last_metrics(&mut self) {
+        if let Some(Metrics { address, file }) = self.metrics.take()
+            && let Ok(answer) = http::get_blocking(address, "/metrics", ANSWER)
+        {
+            let _ = std::fs::write(file, answer);
+        }
+    }
+
     fn output(&self) -> Result<String, ProcessError> {
         Ok(self.stdout()? + &self.stderr()?)
     }
@@ -234,6 +264,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        self.last_metrics();
         // Both fail only for a process that has already been waited for.
         let _ = self.child.kill();
         let _ = self.child.wait();

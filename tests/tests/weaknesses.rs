@@ -1,0 +1,498 @@
+//! Claims that what is weak in the Go controller is not so in ours, one test for each weakness that
+//! needs a cluster to show. Those that other programs of tests show are named in
+//! docs/compatibility.md.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
+use sealed_secrets_tests::cluster::Cluster;
+use sealed_secrets_tests::context::Context;
+use sealed_secrets_tests::eventually::{DEADLINE, eventually};
+use sealed_secrets_tests::installation::{Installation, NAMESPACE};
+use sealed_secrets_tests::proxy::{Fault, Matching, Verb};
+use sealed_secrets_tests::scene::Scene;
+use sealed_secrets_tests::sealed::{KEY_LABEL, api, condition, synced};
+use sealed_secrets_tests::{TestError, TestResult, claim, http, runner};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+const PREFIX: &str = "sealedsecrets.bitnami.com";
+
+/// Makes a claim of a test that needs a cluster, our controller and `kubeseal`.
+macro_rules! holds {
+    ($function:ident) => {
+        claim!($function, ControlPlane, Controller, Kubeseal)
+    };
+}
+
+fn main() -> ExitCode {
+    runner::run([
+        holds!(bad_key_secrets_at_start_are_skipped_and_named),
+        holds!(bad_key_secrets_that_appear_are_skipped_and_named),
+        holds!(key_from_the_future_works_and_makes_no_other),
+        holds!(retries_go_on_after_the_fifth),
+        holds!(scope_annotation_mended_alone_counts),
+        holds!(skip_set_owner_references_alone_is_fine),
+        holds!(immutable_added_later_is_set_and_then_says_why_not),
+        holds!(message_is_sorted_and_follows_the_error),
+        holds!(label_selector_still_brings_deleted_secrets_back),
+        holds!(port_taken_is_the_end),
+        holds!(stalled_clients_do_not_delay_the_end),
+        holds!(wrong_flags_are_one_line_and_make_no_key),
+        holds!(memory_is_flat_under_huge_bodies),
+        holds!(memory_is_flat_under_template_bombs),
+        holds!(memory_does_not_hold_the_secrets_of_the_cluster),
+    ])
+}
+
+fn keys(cluster: &Cluster) -> Api<Secret> {
+    Api::namespaced(cluster.control_plane.client(), NAMESPACE)
+}
+
+/// A certificate in PEM, valid from a year on for ten years, and its key.
+fn pair(
+    algorithm: &'static rcgen::SignatureAlgorithm,
+    year: i32,
+) -> Result<[String; 2], TestError> {
+    let key = KeyPair::generate_for(algorithm)?;
+    let mut params = CertificateParams::default();
+    params.not_before = rcgen::date_time_ymd(year, 1, 1);
+    params.not_after = rcgen::date_time_ymd(year + 10, 1, 1);
+    Ok([params.self_signed(&key)?.pem(), key.serialize_pem()])
+}
+
+fn key_secret(name: &str, data: Value) -> Result<Secret, TestError> {
+    Ok(serde_json::from_value(json!({
+        "metadata": { "name": name, "labels": { KEY_LABEL: "active" } },
+        "stringData": data,
+    }))?)
+}
+
+/// Secrets with the label of keys that hold none.
+fn bad_keys() -> Result<Vec<(&'static str, Secret)>, TestError> {
+    let [certificate, key] = pair(&PKCS_RSA_SHA256, 2024)?;
+    let [other, _] = pair(&PKCS_RSA_SHA256, 2025)?;
+    let [ec_certificate, ec_key] = pair(&PKCS_ECDSA_P256_SHA256, 2024)?;
+    let cut = key.get(..key.len() / 2).unwrap_or_default();
+    let data = |certificate: &str, key: &str| json!({ "tls.crt": certificate, "tls.key": key });
+    let all = [
+        ("bad-empty", json!({})),
+        ("bad-no-items", data("", "")),
+        ("bad-no-key", json!({ "tls.crt": certificate })),
+        ("bad-no-certificate", json!({ "tls.key": key })),
+        ("bad-garbage", data("y", "x")),
+        ("bad-binary", data("\u{0}\u{1}\u{7f}", "\u{0}")),
+        ("bad-cut", data(&certificate, cut)),
+        ("bad-swapped", data(&key, &certificate)),
+        ("bad-ec", data(&ec_certificate, &ec_key)),
+        ("bad-mismatch", data(&other, &key)),
+    ];
+    all.into_iter()
+        .map(|(name, data)| Ok((name, key_secret(name, data)?)))
+        .collect()
+}
+
+async fn works(context: &Context, cluster: &Cluster) -> TestResult {
+    let sealed = cluster
+        .seal(context, "works", &[("a", "plaintext-works")])
+        .await?;
+    cluster.apply(&sealed).await?;
+    synced(&cluster.control_plane, &cluster.namespace, "works", "True").await?;
+    Ok(())
+}
+
+async fn bad_key_secrets_at_start_are_skipped_and_named(context: Context) -> TestResult {
+    let mut cluster = Cluster::new(&context).await?;
+    let address = cluster.installation.http();
+    let certificate = http::get(&address, "/v1/cert.pem").await?.body;
+    cluster.controller.terminate(DEADLINE).await?;
+    for (_, secret) in bad_keys()? {
+        keys(&cluster)
+            .create(&PostParams::default(), &secret)
+            .await?;
+    }
+    cluster.controller = cluster.installation.start(&context, "again", &[]).await?;
+    for (name, _) in bad_keys()? {
+        cluster
+            .controller
+            .wait_for_output(&format!("Secret {name} "), DEADLINE)
+            .await?;
+    }
+    assert_eq!(http::get(&address, "/v1/cert.pem").await?.body, certificate);
+    works(&context, &cluster).await
+}
+
+async fn bad_key_secrets_that_appear_are_skipped_and_named(context: Context) -> TestResult {
+    let mut cluster = Cluster::new(&context).await?;
+    let address = cluster.installation.http();
+    let certificate = http::get(&address, "/v1/cert.pem").await?.body;
+    for (name, secret) in bad_keys()? {
+        keys(&cluster)
+            .create(&PostParams::default(), &secret)
+            .await?;
+        cluster
+            .controller
+            .wait_for_output(&format!("Secret {name} "), DEADLINE)
+            .await?;
+    }
+    assert_eq!(http::get(&address, "/v1/cert.pem").await?.body, certificate);
+    works(&context, &cluster).await
+}
+
+/// What a clock that was wrong, or is now, leaves behind.
+async fn key_from_the_future_works_and_makes_no_other(context: Context) -> TestResult {
+    let mut scene = Scene::new(&context).await?;
+    let cluster = &mut scene.cluster;
+    let [certificate, key] = pair(&PKCS_RSA_SHA256, 2090)?;
+    let future = key_secret("future", json!({ "tls.crt": certificate, "tls.key": key }))?;
+    keys(cluster)
+        .create(&PostParams::default(), &future)
+        .await?;
+    let address = cluster.installation.http();
+    eventually(
+        "the newest key being served",
+        DEADLINE,
+        async || {
+            let served = http::get(&address, "/v1/cert.pem").await?.body;
+            Ok((served.trim() == certificate.trim()).then_some(()))
+        },
+        async || format!("{:?}", http::get(&address, "/v1/cert.pem").await),
+    )
+    .await?;
+    cluster.controller.terminate(DEADLINE).await?;
+    cluster.controller = cluster.installation.start(&context, "again", &[]).await?;
+    let file = context.folder().join("future.pem");
+    std::fs::write(&file, certificate)?;
+    let manifest = sealed_secrets_tests::sealed::secret_manifest(
+        &cluster.namespace,
+        "of-the-future",
+        &[("a", "plaintext-of-the-future")],
+    );
+    let sealed = context
+        .kubeseal()?
+        .arg("--cert")
+        .arg(&file)
+        .input(manifest)
+        .output()
+        .await?;
+    cluster.apply(&sealed).await?;
+    synced(
+        &cluster.control_plane,
+        &cluster.namespace,
+        "of-the-future",
+        "True",
+    )
+    .await?;
+    let there = keys(cluster)
+        .list(&ListParams::default().labels(KEY_LABEL))
+        .await?;
+    assert_eq!(there.items.len(), 2);
+    scene.rests().await
+}
+
+async fn retries_go_on_after_the_fifth(context: Context) -> TestResult {
+    let mut scene = Scene::new(&context).await?;
+    scene.proxy.forget();
+    // As a quota or an admission webhook refuses.
+    let writes = Matching::to("secrets").verbs(&Verb::WRITES);
+    scene.proxy.inject_times(6, writes, Fault::status(403));
+    scene.add_late().await?;
+    scene.all_right().await?;
+    assert_eq!(scene.proxy.injected(), 6);
+    Ok(())
+}
+
+async fn scope_annotation_mended_alone_counts(context: Context) -> TestResult {
+    let cluster = Cluster::new(&context).await?;
+    let (plane, namespace) = (&cluster.control_plane, cluster.namespace.as_str());
+    let manifest = sealed_secrets_tests::sealed::secret_manifest(
+        namespace,
+        "db",
+        &[("a", "plaintext-namespace-wide")],
+    );
+    let kubeseal = cluster
+        .kubeseal(&context)?
+        .args(["--scope", "namespace-wide"]);
+    let mut sealed: Value = serde_json::from_str(&kubeseal.input(manifest).output().await?)?;
+    let annotations = sealed["metadata"]["annotations"].take();
+    sealed["metadata"]["annotations"] = json!({});
+    cluster.apply(&sealed.to_string()).await?;
+    synced(plane, namespace, "db", "False").await?;
+    let mend = Patch::Merge(json!({ "metadata": { "annotations": annotations } }));
+    api(plane, namespace)
+        .patch("db", &PatchParams::default(), &mend)
+        .await?;
+    synced(plane, namespace, "db", "True").await?;
+    Ok(())
+}
+
+/// A sealed object with one item and changes to its template.
+async fn with_template(
+    context: &Context,
+    cluster: &Cluster,
+    value: &str,
+    template: Value,
+) -> Result<String, TestError> {
+    let sealed = cluster.seal(context, "db", &[("password", value)]).await?;
+    let mut sealed: Value = serde_json::from_str(&sealed)?;
+    sealed["spec"]["template"] = template;
+    Ok(sealed.to_string())
+}
+
+async fn skip_set_owner_references_alone_is_fine(context: Context) -> TestResult {
+    let cluster = Cluster::new(&context).await?;
+    let (plane, namespace) = (&cluster.control_plane, cluster.namespace.as_str());
+    let template = json!({ "metadata": { "annotations": {
+        format!("{PREFIX}/skip-set-owner-references"): "true" } } });
+    let sealed = with_template(&context, &cluster, "plaintext-1", template.clone()).await?;
+    cluster.apply(&sealed).await?;
+    assert_eq!(synced(plane, namespace, "db", "True").await?, "");
+    let secret = cluster.secrets().get("db").await?;
+    assert_eq!(secret.metadata.owner_references, None);
+    Ok(())
+}
+
+async fn immutable_added_later_is_set_and_then_says_why_not(context: Context) -> TestResult {
+    let cluster = Cluster::new(&context).await?;
+    let (plane, namespace) = (&cluster.control_plane, cluster.namespace.as_str());
+    let sealed = with_template(&context, &cluster, "plaintext-1", json!({})).await?;
+    cluster.apply(&sealed).await?;
+    synced(plane, namespace, "db", "True").await?;
+    let mut object: Value = serde_json::from_str(&sealed)?;
+    object["spec"]["template"]["immutable"] = json!(true);
+    cluster.apply(&object.to_string()).await?;
+    synced(plane, namespace, "db", "True").await?;
+    assert_eq!(cluster.secrets().get("db").await?.immutable, Some(true));
+
+    let changed = with_template(
+        &context,
+        &cluster,
+        "plaintext-2",
+        json!({ "immutable": true }),
+    );
+    cluster.apply(&changed.await?).await?;
+    let message = synced(plane, namespace, "db", "False").await?;
+    assert!(message.contains("deleted and re-created"), "{message}");
+    cluster
+        .secrets()
+        .delete("db", &DeleteParams::default())
+        .await?;
+    synced(plane, namespace, "db", "True").await?;
+    Ok(())
+}
+
+async fn message_is_sorted_and_follows_the_error(context: Context) -> TestResult {
+    let mut cluster = Cluster::new(&context).await?;
+    let namespace = cluster.namespace.clone();
+    let items: Vec<String> = ["z", "m", "a", "q"].map(str::to_owned).into();
+    let pairs: Vec<(&str, &str)> = items
+        .iter()
+        .map(|item| (item.as_str(), "plaintext-sorted"))
+        .collect();
+    cluster
+        .apply(&cluster.seal(&context, "db", &pairs).await?)
+        .await?;
+    synced(&cluster.control_plane, &namespace, "db", "True").await?;
+    // The keys are lost: another error, but no new generation.
+    cluster.controller.terminate(DEADLINE).await?;
+    let generation = api(&cluster.control_plane, &namespace)
+        .get("db")
+        .await?
+        .metadata
+        .generation;
+    for key in keys(&cluster)
+        .list(&ListParams::default().labels(KEY_LABEL))
+        .await?
+    {
+        let name = key.metadata.name.ok_or("no name")?;
+        keys(&cluster)
+            .delete(&name, &DeleteParams::default())
+            .await?;
+    }
+    cluster.controller = cluster.installation.start(&context, "again", &[]).await?;
+    let message = synced(&cluster.control_plane, &namespace, "db", "False").await?;
+    assert!(
+        message.starts_with("no key could decrypt secret (a, m, q, z)"),
+        "{message}"
+    );
+    let object = api(&cluster.control_plane, &namespace).get("db").await?;
+    assert_eq!(object.metadata.generation, generation);
+    let condition = condition(&object, "Synced").ok_or("no Synced")?;
+    assert_ne!(condition["reason"], Value::Null);
+    Ok(())
+}
+
+async fn label_selector_still_brings_deleted_secrets_back(context: Context) -> TestResult {
+    let cluster = Cluster::with(&context, &["--label-selector=team=shop"]).await?;
+    let (plane, namespace) = (&cluster.control_plane, cluster.namespace.as_str());
+    let sealed = cluster
+        .seal(&context, "db", &[("a", "plaintext-selected")])
+        .await?;
+    let mut sealed: Value = serde_json::from_str(&sealed)?;
+    sealed["metadata"]["labels"] = json!({ "team": "shop" });
+    cluster.apply(&sealed.to_string()).await?;
+    synced(plane, namespace, "db", "True").await?;
+    let secrets = cluster.secrets();
+    secrets.delete("db", &DeleteParams::default()).await?;
+    eventually(
+        "the Secret coming back",
+        DEADLINE,
+        async || Ok(secrets.get_opt("db").await?.map(drop)),
+        async || String::new(),
+    )
+    .await?;
+    Ok(())
+}
+
+async fn port_taken_is_the_end(context: Context) -> TestResult {
+    let control_plane = context.control_plane().await?;
+    let installation = Installation::new(&control_plane).await?;
+    let (http, metrics) = (installation.http(), installation.metrics());
+    for address in [&http, &metrics] {
+        let _taken = tokio::net::TcpListener::bind(address).await?;
+        let program = context.controller()?;
+        let program = program
+            .args(["--listen-addr", &http])
+            .args(["--listen-metrics-addr", &metrics]);
+        let outcome = installation.identity().in_pod(program).run().await?;
+        assert_eq!(outcome.code, Some(1), "{outcome}");
+        let text = outcome.stderr();
+        assert!(text.contains(&format!("cannot listen on {address}")), "{text}");
+    }
+    Ok(())
+}
+
+async fn stalled_clients_do_not_delay_the_end(context: Context) -> TestResult {
+    let mut cluster = Cluster::new(&context).await?;
+    let mut clients = Vec::new();
+    for request in [
+        "POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\nhalf",
+        "POST /v1/rotate HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nha",
+        "GET /healthz HTTP/1.1\r\nHo",
+        "",
+    ] {
+        let mut client = TcpStream::connect(cluster.installation.http()).await?;
+        client.write_all(request.as_bytes()).await?;
+        clients.push(client);
+    }
+    // Answered, so the others before it are being served.
+    assert_eq!(
+        http::get(&cluster.installation.http(), "/healthz")
+            .await?
+            .code,
+        200
+    );
+    let status = cluster
+        .controller
+        .terminate(Duration::from_secs(10))
+        .await?;
+    assert_eq!(status.code(), Some(0));
+    Ok(())
+}
+
+async fn wrong_flags_are_one_line_and_make_no_key(context: Context) -> TestResult {
+    let control_plane = context.control_plane().await?;
+    let installation = Installation::new(&control_plane).await?;
+    let secrets: Api<Secret> = Api::namespaced(control_plane.client(), NAMESPACE);
+    for flag in [
+        "--privatekey-labels=x",
+        "--key-cutoff-time=yesterday",
+        "--key-prefix=Bad_Prefix",
+        "--no-such-flag",
+    ] {
+        let program = installation
+            .identity()
+            .in_pod(context.controller()?.arg(flag));
+        let outcome = program.run().await?;
+        assert!(!matches!(outcome.code, Some(0) | None), "{flag}: {outcome}");
+        let text = outcome.stderr();
+        assert!(
+            text.lines()
+                .next()
+                .is_some_and(|line| line.starts_with("error: ")),
+            "{text}"
+        );
+        assert!(!text.contains("panicked"), "{text}");
+    }
+    assert_eq!(secrets.list(&ListParams::default()).await?.items, []);
+    Ok(())
+}
+
+const MIB: u64 = 1 << 20;
+
+async fn memory_is_flat_under_huge_bodies(context: Context) -> TestResult {
+    let mut cluster = Cluster::with(
+        &context,
+        &["--rate-limit=100000", "--rate-limit-burst=100000"],
+    )
+    .await?;
+    works(&context, &cluster).await?;
+    let address = cluster.installation.http();
+    let before = cluster.controller.memory()?.peak;
+    let huge = vec![b' '; 20 << 20];
+    for path in ["/v1/verify", "/v1/rotate"] {
+        for _ in 0..8 {
+            let answer = http::send(&address, "POST", path, &[], &huge).await?;
+            assert!((400..500).contains(&answer.code), "{answer:?}");
+        }
+    }
+    let grown = cluster.controller.memory()?.peak.saturating_sub(before);
+    assert!(grown < 30 * MIB, "{} MiB more", grown / MIB);
+    cluster.controller.still_running("refused all that")?;
+    Ok(())
+}
+
+async fn memory_is_flat_under_template_bombs(context: Context) -> TestResult {
+    let mut cluster = Cluster::new(&context).await?;
+    works(&context, &cluster).await?;
+    let before = cluster.controller.memory()?.peak;
+    for template in [
+        "{{ repeat 300000000 .password }}",
+        "{{ range until 100000000 }}{{ $.password }}{{ end }}",
+        "{{ $x := .password }}{{ range until 60 }}{{ $x = printf \"%s%s\" $x $x }}{{ end }}{{ $x }}",
+        "{{ define \"t\" }}{{ template \"t\" . }}{{ end }}{{ template \"t\" . }}",
+        "{{ untilStep 0 1000000000 1 }}",
+    ] {
+        let data = json!({ "data": { "bomb": template } });
+        let sealed = with_template(&context, &cluster, "plaintext-bomb", data).await?;
+        cluster.apply(&sealed).await?;
+        let message = synced(&cluster.control_plane, &cluster.namespace, "db", "False").await?;
+        assert!(message.contains("bomb"), "{template}: {message}");
+    }
+    let grown = cluster.controller.memory()?.peak.saturating_sub(before);
+    assert!(grown < 64 * MIB, "{} MiB more", grown / MIB);
+    cluster.controller.still_running("bore all that")?;
+    works(&context, &cluster).await
+}
+
+async fn memory_does_not_hold_the_secrets_of_the_cluster(context: Context) -> TestResult {
+    let mut cluster = Cluster::new(&context).await?;
+    works(&context, &cluster).await?;
+    let before = cluster.controller.memory()?.peak;
+    for number in 0..80 {
+        let secret: Secret = serde_json::from_value(json!({
+            "metadata": { "name": format!("large-{number}") },
+            "stringData": { "x": "y".repeat(1_000_000) },
+        }))?;
+        cluster
+            .secrets()
+            .create(&PostParams::default(), &secret)
+            .await?;
+    }
+    // Once more over everything, from the beginning.
+    cluster.controller.terminate(DEADLINE).await?;
+    cluster.controller = cluster.installation.start(&context, "again", &[]).await?;
+    let late = cluster
+        .seal(&context, "late", &[("a", "plaintext-late")])
+        .await?;
+    cluster.apply(&late).await?;
+    synced(&cluster.control_plane, &cluster.namespace, "late", "True").await?;
+    let grown = cluster.controller.memory()?.peak.saturating_sub(before);
+    assert!(grown < 30 * MIB, "{} MiB more", grown / MIB);
+    Ok(())
+}
