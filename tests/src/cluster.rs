@@ -9,7 +9,7 @@ use crate::install;
 use crate::installation::Installation;
 use crate::process::{Process, Program};
 use crate::proxy::Proxy;
-use crate::sealed::secret_manifest;
+use crate::sealed::{secret_manifest, synced};
 use crate::{TestError, TestResult};
 
 /// A control plane, the controller with the rights that `deploy/` gives it, and a namespace.
@@ -99,6 +99,20 @@ impl Cluster {
     ) -> Result<String, TestError> {
         let manifest = secret_manifest(&self.namespace, name, items);
         Ok(self.kubeseal(context)?.input(manifest).output().await?)
+    }
+
+    /// Seals an object with one item, applies it, and waits until its Secret is there: the
+    /// controller works.
+    ///
+    /// # Errors
+    /// Fails when it doesn't.
+    pub async fn unseals(&self, context: &Context, name: &str) -> TestResult {
+        let sealed = self
+            .seal(context, name, &[("a", "plaintext-small")])
+            .await?;
+        self.apply(&sealed).await?;
+        synced(&self.control_plane, &self.namespace, name, "True").await?;
+        Ok(())
     }
 
     /// Applies manifests.
