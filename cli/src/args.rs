@@ -42,7 +42,7 @@ pub struct Options {
     pub controller_name: String,
     /// `--controller-namespace`
     pub controller_namespace: String,
-    /// `--format`
+    /// `--format`; empty for the default.
     pub format: String,
     /// `--secret-file`; empty for standard input.
     pub secret_file: OsString,
@@ -56,6 +56,10 @@ pub struct Options {
     pub validate: bool,
     /// `--merge-into`; empty for none.
     pub merge_into: OsString,
+    /// `--project-file`; empty to search for one.
+    pub project_file: OsString,
+    /// `--clusters`
+    pub clusters: Vec<OsString>,
     /// `--raw`
     pub raw: bool,
     /// `--name`; empty for none.
@@ -236,13 +240,15 @@ impl Default for Options {
             cert: OsString::new(),
             controller_name: "sealed-secrets-controller".to_owned(),
             controller_namespace: "kube-system".to_owned(),
-            format: "json".to_owned(),
+            format: String::new(),
             secret_file: OsString::new(),
             sealed_secret_file: OsString::new(),
             fetch_cert: false,
             allow_empty_data: false,
             validate: false,
             merge_into: OsString::new(),
+            project_file: OsString::new(),
+            clusters: Vec::new(),
             raw: false,
             name: String::new(),
             from_file: Vec::new(),

@@ -20,6 +20,7 @@ use crate::args::{FlagError, Group, Options, shared_flags};
 use crate::env::Environment;
 use crate::error::{Error, Explain};
 use crate::run::Run;
+use crate::settings::Sealing;
 
 /// A subcommand with its arguments.
 #[derive(Debug, clap::Subcommand)]
@@ -78,6 +79,14 @@ pub enum CommandLineError {
 }
 
 impl Command {
+    /// What this command seals into, if it seals.
+    pub(crate) fn target(&self) -> Option<Sealing<'_>> {
+        match self {
+            Self::Set(set) => Some(set.target()),
+            _ => None,
+        }
+    }
+
     /// Does it.
     pub(crate) fn execute(&self, run: &Run<'_>) -> Result<ExitCode, Error> {
         match self {

@@ -19,6 +19,7 @@ use crate::recover::RecoverError;
 use crate::remote::RemoteError;
 use crate::seal::SealError;
 use crate::sealed_input::SealedInputError;
+use crate::settings::SettingsError;
 
 /// An error that may know what to do about it.
 pub trait Explain: StdError {
@@ -41,6 +42,9 @@ pub enum Error {
     /// The flags don't go together.
     #[error(transparent)]
     Mode(#[from] ModeError),
+    /// The project file, or the clusters, are wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
     /// The input can't be read.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -108,6 +112,7 @@ impl Error {
             Self::Flag(error) => error.hint(),
             Self::CommandLine(error) => error.hint(),
             Self::Mode(error) => error.hint(),
+            Self::Settings(error) => error.hint(),
             Self::Input(error) => error.hint(),
             Self::Certificate(error) => error.hint(),
             Self::Namespace(error) => error.hint(),

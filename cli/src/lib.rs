@@ -9,6 +9,7 @@
 //! | [`command`] | the subcommands, each a thin module |
 //! | [`input`], [`output`] | documents in, the result out: all of it or nothing |
 //! | [`certificate`], [`download`] | the key to seal with: a file, the web, the controller |
+//! | [`settings`], [`project`], [`clusters`] | what a project file says, and one output for each cluster |
 //! | [`namespace`], [`kubeconfig`], [`pod`] | where a namespace comes from if nobody names it |
 //! | [`connection`], [`controller_client`] | the controller, through the API server's proxy |
 //! | [`seal`], [`raw`], [`merge`] | sealing |
@@ -21,6 +22,7 @@
 
 pub mod args;
 pub mod certificate;
+pub mod clusters;
 pub mod command;
 pub mod connection;
 pub mod controller_client;
@@ -36,11 +38,13 @@ pub mod mode;
 pub mod namespace;
 pub mod output;
 pub mod pod;
+pub mod project;
 pub mod raw;
 pub mod recover;
 pub mod remote;
 pub mod seal;
 pub mod sealed_input;
+pub mod settings;
 pub mod textconv;
 
 mod run;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use crate::args::Options;
 use crate::error::Explain;
+use crate::settings::Sealing;
 
 /// One job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +95,18 @@ impl Mode {
             return Ok(Self::Raw);
         }
         Ok(Self::Seal)
+    }
+}
+
+impl Mode {
+    /// What this mode seals into, if it seals.
+    pub fn target(&self) -> Option<Sealing<'_>> {
+        match self {
+            Self::Seal => Some(Sealing::New),
+            Self::Raw => Some(Sealing::Value),
+            Self::MergeInto(path) => Some(Sealing::Existing(path)),
+            _ => None,
+        }
     }
 }
 

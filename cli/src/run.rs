@@ -1,7 +1,8 @@
 //! One run, from the command line to the exit code.
 
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::args::{self, Options};
 use crate::certificate::Origin;
+use crate::clusters::{self, Cluster};
 use crate::command::{self, Invocation, Parsed};
 use crate::controller_client::Controller;
 use crate::env::Environment;
@@ -25,6 +27,7 @@ use crate::recover;
 use crate::remote;
 use crate::seal::{self, Rules};
 use crate::sealed_input;
+use crate::settings;
 
 const SECRETS: &str = "Secrets in JSON or YAML";
 
@@ -46,21 +49,32 @@ fn execute(
     let mut args = args.into_iter().peekable();
     if args.peek().is_some_and(|first| command::is_name(first)) {
         return match Invocation::parse(args, environment)? {
-            Parsed::Run(invocation) => invocation
-                .command
-                .execute(&Run::new(&invocation.options, environment)),
+            Parsed::Run(mut invocation) => {
+                if let Some(target) = invocation.command.target() {
+                    settings::complete(&mut invocation.options, target)?;
+                }
+                invocation
+                    .command
+                    .execute(&Run::new(&invocation.options, environment))
+            }
             Parsed::Help(text) => {
                 Destination::Stdout.write(text.as_bytes())?;
                 Ok(ExitCode::SUCCESS)
             }
         };
     }
-    let options = Options::parse(args, environment)?;
+    let mut options = Options::parse(args, environment)?;
     for notice in &options.notices {
         eprintln!("{notice}");
     }
     let mode = Mode::of(&options)?;
-    Run::new(&options, environment).mode(&mode)?;
+    let clusters = match mode.target() {
+        Some(target) => settings::complete(&mut options, target)?,
+        None => Vec::new(),
+    };
+    let mut run = Run::new(&options, environment);
+    run.clusters = clusters;
+    run.mode(&mode)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -70,6 +84,8 @@ pub(crate) struct Run<'run> {
     pub(crate) environment: &'run Environment,
     pub(crate) namespaces: Namespaces<'run>,
     pub(crate) now: Timestamp,
+    /// Clusters to seal for, each into a file of its own; empty to seal with `--cert`.
+    clusters: Vec<Cluster>,
 }
 
 impl<'run> Run<'run> {
@@ -79,6 +95,7 @@ impl<'run> Run<'run> {
             options,
             environment,
             now: Timestamp::now(),
+            clusters: Vec::new(),
         }
     }
 
@@ -111,6 +128,9 @@ impl<'run> Run<'run> {
         let documents = source.documents(&source.read(SECRETS)?, "Secret")?;
         let input = source.to_string();
         let ready = seal::prepare(&documents, &input, &self.rules(), &self.namespaces)?;
+        if !self.clusters.is_empty() {
+            return self.seal_for_clusters(&ready, &input);
+        }
         let key = origin.public_key(self.options, self.environment, self.now)?;
         let sealed = seal::seal(&ready, &input, &key, &mut rand::rng())?;
         let mut result = Zeroizing::new(String::new());
@@ -118,6 +138,25 @@ impl<'run> Run<'run> {
             result.push_str(&format.encode(object)?);
         }
         Ok(self.destination().write(result.as_bytes())?)
+    }
+
+    fn seal_for_clusters(&self, ready: &[seal::Ready], input: &str) -> Result<(), Error> {
+        let pattern = self.options.sealed_secret_file.to_string_lossy();
+        let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+        for cluster in &self.clusters {
+            let origin = Origin::of(&cluster.cert)?;
+            let key = origin.public_key(self.options, self.environment, self.now)?;
+            for object in seal::seal(ready, input, &key, &mut rand::rng())? {
+                let (name, namespace) = (object.name(), object.namespace());
+                let path = clusters::file_name(&pattern, name, namespace, &cluster.name)?;
+                let format = Format::of(&self.options.format, path.as_os_str())?;
+                files
+                    .entry(path)
+                    .or_default()
+                    .push_str(&format.encode(&object)?);
+            }
+        }
+        Ok(clusters::write_all(&files)?)
     }
 
     fn raw(&self) -> Result<(), Error> {

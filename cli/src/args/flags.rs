@@ -162,7 +162,7 @@ pub(super) static FLAGS: &[Flag] = &[
         Ok(())
     })
     .short('w'),
-    Flag::new("format", Takes::Value("json|yaml"), Group::Files, "Output format (default: json).", |o, v| {
+    Flag::new("format", Takes::Value("json|yaml"), Group::Files, "Output format (default: what the project file says, else json).", |o, v| {
         o.format = text(v)?;
         Ok(())
     })
@@ -173,6 +173,11 @@ pub(super) static FLAGS: &[Flag] = &[
     }),
     Flag::new("allow-empty-data", ON_OFF, Group::Files, "Accept a Secret without items.", |o, v| {
         o.allow_empty_data = switch(v)?;
+        Ok(())
+    }),
+
+    Flag::new("project-file", FILE, Group::Files, "Project file, instead of the .kubeseal.yaml nearest above the target; /dev/null for none.", |o, v| {
+        o.project_file = v.to_owned();
         Ok(())
     }),
 
@@ -195,6 +200,10 @@ pub(super) static FLAGS: &[Flag] = &[
 
     Flag::new("cert", Takes::Value("FILE|URL"), Group::Certificate, "Certificate to seal with. With a file nothing is contacted. Without this flag the controller is asked.", |o, v| {
         o.cert = v.to_owned();
+        Ok(())
+    }),
+    Flag::new("clusters", Takes::Value("NAME[=CERT],..."), Group::Certificate, "Seal for each of these clusters, with -w 'FILE-{cluster}.yaml' into a file for each; {name} and {namespace} may stand there too. Those without CERT are from the project file.", |o, v| {
+        o.clusters.extend(list(v)?);
         Ok(())
     }),
     Flag::new("controller-name", NAME, Group::Certificate, "Service of the controller (default: sealed-secrets-controller).", |o, v| {

@@ -15,6 +15,7 @@ use crate::merge::{MergeError, Target};
 use crate::namespace::NamespaceError;
 use crate::output::{Destination, Format, OutputError};
 use crate::run::Run;
+use crate::settings::Sealing;
 
 /// Arguments of `kubeseal set`.
 #[derive(Debug, clap::Args)]
@@ -73,6 +74,15 @@ pub enum SetError {
 }
 
 impl Set {
+    /// What it seals into.
+    pub(super) fn target(&self) -> Sealing<'_> {
+        if self.file.exists() {
+            Sealing::Existing(&self.file)
+        } else {
+            Sealing::Created(&self.file)
+        }
+    }
+
     pub(super) fn execute(&self, run: &Run<'_>) -> Result<ExitCode, Error> {
         let exists = self.file.try_exists().map_err(|source| SetError::File {
             path: self.file.clone(),

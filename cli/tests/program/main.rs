@@ -18,6 +18,7 @@ mod inspecting;
 mod merging;
 mod namespaces;
 mod offline;
+mod projects;
 mod raw;
 mod recovery;
 mod sealing;
