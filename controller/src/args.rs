@@ -7,6 +7,7 @@ mod cluster;
 mod http;
 mod keys;
 mod logging;
+mod selector;
 mod standalone;
 mod value;
 
@@ -22,6 +23,7 @@ pub use cluster::ClusterArgs;
 pub use http::{HttpArgs, MetricsArgs};
 pub use keys::KeyArgs;
 pub use logging::{LogFormat, LogLevel, LoggingArgs};
+pub use selector::LabelSelector;
 pub use standalone::StandaloneArgs;
 pub use value::{Namespaces, Pairs};
 
@@ -221,6 +223,7 @@ mod tests {
             "--kubeclient-qps=fast",
             "--max-unseal-retries=-1",
             "--update-status=maybe",
+            "--label-selector=app in",
             "--nope",
         ] {
             let error = Args::read(["c", flag]).unwrap_err();

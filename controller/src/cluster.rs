@@ -4,15 +4,20 @@
 //! - `key_secrets`: the keyring from key Secrets, watched;
 //! - `key_secret`: one of them, read and made;
 //! - `key_store`: all of them, as they are at this moment;
-//! - `plan`: what to do with a Secret, pure;
+//! - `scope`: what is watched, and the controller over it;
 //! - `reconcile`: one object, start to end;
+//! - `plan`, `difference`: what to do with a Secret, pure;
+//! - `apply`, `status_update`, `deletion`: what is written;
 //! - `memory`: what is remembered, so that nothing is done twice or for ever;
+//! - `secrets`, `sealed_secrets`: what there is;
 //! - `triggers`: what brings an object to a reconcile, counted;
-//! - `sealed_secrets`: what SealedSecrets there are;
-//! - `secrets`: what Secrets there are, metadata only;
+//! - `throttle`: the pace of requests;
 //! - `events`: Events about SealedSecrets.
 
+mod apply;
 mod connect;
+mod deletion;
+mod difference;
 mod events;
 mod key_secret;
 mod key_secrets;
@@ -20,32 +25,29 @@ mod key_store;
 mod memory;
 mod plan;
 mod reconcile;
+mod scope;
 mod sealed_secrets;
 mod secrets;
+mod status_update;
+mod throttle;
 mod triggers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use futures::StreamExt as _;
-use kube::Api;
-use kube::core::DynamicObject;
-use kube::runtime::Controller;
-use kube::runtime::controller::Error as ControllerError;
-use kube::runtime::reflector::{ObjectRef, Store};
 use sealed_secrets_crds::desired::Options;
-use tokio::sync::mpsc;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 
 use crate::args::ClusterArgs;
-use crate::http::{self, Listen, Servers};
+use crate::http::{self, Listen, Readiness, Servers};
 use crate::keys::{self, RenewError};
 use crate::metrics::Metrics;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
-use triggers::Triggers;
 
-/// Reconciles under way at once. They wait for the API server most of the time; RSA has its own
-/// bound in [`Unsealer`].
-const CONCURRENCY: u16 = 32;
+/// How long the namespaces besides the first may keep the controller from being ready.
+const OTHER_SCOPES: Duration = Duration::from_secs(10);
 
 /// Why the controller can't run.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +65,9 @@ pub enum ClusterError {
     /// There is no key and none can be made.
     #[error(transparent)]
     Keys(#[from] RenewError<key_store::KeyStoreError>),
+    /// A fault of ours: to start anew is better than to run without a part.
+    #[error("a part of the controller has ended")]
+    Ended(#[source] tokio::task::JoinError),
 }
 
 /// Runs until SIGTERM or SIGINT.
@@ -76,7 +81,8 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
     );
     let stop = shutdown::on_signal().map_err(ClusterError::Signals)?;
     let key_requests = keys::requests().map_err(ClusterError::Signals)?;
-    let connection = connect::connect().await?;
+    let throttle = throttle::Throttle::new(args.kubeclient_qps, args.kubeclient_burst);
+    let connection = connect::connect(throttle).await?;
     tracing::info!(namespace = connection.namespace, "connected");
     let client = connection.client;
 
@@ -100,99 +106,54 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         started = key_secrets.start(key_requests) => started?,
     }
 
-    let namespace = (!args.all_namespaces).then_some(connection.namespace.as_str());
-    let (triggers, touched) = Triggers::new(metrics.queue().clone());
-    let (all, resync) = mpsc::channel(1);
-    let secrets = secrets::watch(
-        client.clone(),
-        namespace,
-        triggers.clone(),
-        all.clone(),
-        stop.clone(),
-    );
-    tokio::spawn(resync_on_new_keys(keyring.clone(), all));
-
-    let resource = reconcile::api_resource();
-    let sealed_secrets: Api<DynamicObject> = match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
-        None => Api::all_with(client.clone(), &resource),
-    };
     let options = Options {
         accept_deprecated_v1_data: args.accept_deprecated_v1_data,
     };
-    let context = Arc::new(reconcile::Context::new(
+    let shared = Arc::new(reconcile::Shared::new(
         client,
-        secrets.clone(),
-        Unsealer::new(keyring, options),
-        args.update_status,
-        metrics.clone(),
-    ));
-    // Without knowing what Secrets there are, every object would cost a request to find out.
-    tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        _ = secrets.wait_until_ready() => {}
-    }
-    let objects = sealed_secrets::watch(
-        sealed_secrets,
-        metrics.clone(),
-        triggers.clone(),
+        Unsealer::new(keyring.clone(), options),
+        metrics,
+        settings(&args),
         stop.clone(),
-    );
-    tokio::spawn(trigger_all(objects.clone(), triggers, resync));
-    let (listed, readiness) = (objects.clone(), servers.readiness.clone());
-    tokio::spawn(async move {
-        if listed.wait_until_ready().await.is_ok() {
-            readiness.set_listed();
-        }
-    });
-    let config = kube::runtime::controller::Config::default().concurrency(CONCURRENCY);
-    let (stopped, remembered) = (stop.clone(), Arc::clone(&context));
-    Controller::for_stream_with(futures::stream::pending(), objects, resource)
-        .with_config(config)
-        .reconcile_on(touched)
-        .graceful_shutdown_on(async move { stopped.cancelled().await })
-        .run(reconcile::reconcile, reconcile::error_policy, context)
-        .for_each(|result| {
-            match result {
-                Ok(_) => {}
-                // Most Secrets of a cluster have no SealedSecret; a deleted one has none any more.
-                Err(ControllerError::ObjectNotFound(object)) => remembered.forget(&object),
-                Err(ControllerError::ReconcilerFailed(error, object)) => {
-                    tracing::warn!(key = %object, error = %crate::describe(&error), "reconcile failed, will retry");
-                }
-                Err(error) => tracing::warn!(error = %crate::describe(&error), "cannot reconcile, will retry"),
-            }
-            std::future::ready(())
-        })
-        .await;
+    ));
+    let mut scopes = JoinSet::new();
+    let mut lists = Vec::new();
+    for scope in scope::scopes(&args, &connection.namespace) {
+        let (listed, list) = oneshot::channel();
+        scopes.spawn(scope.run(Arc::clone(&shared), keyring.clone(), listed, stop.clone()));
+        lists.push(list);
+    }
+    tokio::spawn(ready_when_listed(lists, servers.readiness.clone()));
+    while let Some(ended) = scopes.join_next().await {
+        ended.map_err(ClusterError::Ended)?;
+    }
     servers.stopped().await;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// A key that appears may open what none could, so every object is looked at again.
-async fn resync_on_new_keys(mut keyring: keys::SharedKeyring, all: mpsc::Sender<()>) {
-    while keyring.changed().await.is_ok() {
-        if all.send(()).await.is_err() {
-            return;
-        }
+/// Ready once the first scope has been listed, and the others, unless they keep us waiting: a
+/// namespace that may not be read, or isn't there, holds up no other.
+async fn ready_when_listed(lists: Vec<oneshot::Receiver<()>>, readiness: Readiness) {
+    let mut lists = lists.into_iter();
+    if let Some(first) = lists.next()
+        && first.await.is_err()
+    {
+        return;
     }
+    let others = futures::future::join_all(lists);
+    let _ = tokio::time::timeout(OTHER_SCOPES, others).await;
+    readiness.set_listed();
 }
 
-/// Looks at every object whenever `all` asks for it.
-async fn trigger_all(
-    objects: Store<DynamicObject>,
-    triggers: Triggers,
-    mut all: mpsc::Receiver<()>,
-) {
-    while all.recv().await.is_some() {
-        for object in objects.state() {
-            triggers
-                .send(ObjectRef::from_obj_with(
-                    &*object,
-                    reconcile::api_resource(),
-                ))
-                .await;
-        }
+fn settings(args: &ClusterArgs) -> reconcile::Settings {
+    reconcile::Settings {
+        update_status: args.update_status,
+        delete_secrets: args.old_gc_behavior,
+        policy: memory::Policy {
+            leave_drift: !args.correct_drift,
+            leave_deleted: args.skip_recreate,
+            max_retries: args.max_unseal_retries,
+        },
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod args;
 pub mod cluster;
+pub mod gcra;
 pub mod go_duration;
 pub mod http;
 pub mod keys;

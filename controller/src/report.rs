@@ -15,15 +15,32 @@ pub const ERR_UPDATE_FAILED: &str = "ErrUpdateFailed";
 /// Reason of the event about a key Secret that holds no usable key.
 pub const INVALID_KEY: &str = "InvalidKey";
 
+/// Reason of the event after a Secret that others had changed was put right.
+pub const DRIFT_CORRECTED: &str = "DriftCorrected";
+/// Most names in a message.
+const MAX_NAMED: usize = 20;
+
 /// An event about a SealedSecret or a key Secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// `Unsealed`, `ErrUnsealFailed`, `ErrUpdateFailed` or `InvalidKey`.
+    /// `Unsealed`, `DriftCorrected`, `ErrUnsealFailed`, `ErrUpdateFailed` or `InvalidKey`.
     pub reason: &'static str,
     /// A sentence for people.
     pub message: String,
     /// Whether something is wrong.
     pub warning: bool,
+}
+
+impl Report {
+    /// Tells it by a log line, where there are no events; `key` is `namespace/name`.
+    pub fn log(&self, key: &str) {
+        let (reason, message) = (self.reason, self.message.as_str());
+        match reason {
+            DRIFT_CORRECTED => tracing::warn!(key, reason, "{message}"),
+            _ if self.warning => tracing::error!(key, reason, error = message, "not unsealed"),
+            _ => tracing::info!(key, reason, "{message}"),
+        }
+    }
 }
 
 /// The step of a reconcile that an outcome speaks of.
@@ -44,12 +61,44 @@ pub fn invalid_key(message: &str) -> Report {
     }
 }
 
+/// What a reconcile did to the Secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing.
+    None,
+    /// Made it, or brought it to what the SealedSecret has become.
+    Written,
+    /// Made it again after somebody else had deleted it.
+    Recreated,
+    /// Put right what others had changed: what differed, by name.
+    Corrected(Vec<String>),
+}
+
+impl Change {
+    /// Whether it undid what others had done.
+    pub fn is_drift(&self) -> bool {
+        matches!(self, Self::Recreated | Self::Corrected(_))
+    }
+}
+
+/// What differed, in words.
+pub fn named(differences: &[String]) -> String {
+    let shown = differences.get(..MAX_NAMED).unwrap_or(differences);
+    let more = differences.len() - shown.len();
+    let names = shown.join(", ");
+    if more == 0 {
+        names
+    } else {
+        format!("{names} and {more} more")
+    }
+}
+
 /// The event that `outcome` deserves: none when nothing changed since `previous`.
 pub fn report(
     previous: Option<&SealedSecretStatus>,
     outcome: &Outcome,
     step: Step,
-    secret_written: bool,
+    change: &Change,
 ) -> Option<Report> {
     let synced_before = previous.and_then(|status| {
         status
@@ -60,11 +109,22 @@ pub fn report(
     match outcome {
         Outcome::Synced => {
             let was_synced = synced_before.is_some_and(|condition| condition.status == "True");
-            (secret_written || !was_synced).then(|| Report {
-                reason: UNSEALED,
-                message: "SealedSecret unsealed successfully".to_owned(),
-                warning: false,
-            })
+            match change {
+                Change::None if was_synced => None,
+                Change::None | Change::Written | Change::Recreated => Some(Report {
+                    reason: UNSEALED,
+                    message: "SealedSecret unsealed successfully".to_owned(),
+                    warning: false,
+                }),
+                Change::Corrected(differences) => Some(Report {
+                    reason: DRIFT_CORRECTED,
+                    message: format!(
+                        "Secret was changed by somebody else and has been put right: {}",
+                        named(differences)
+                    ),
+                    warning: true,
+                }),
+            }
         }
         Outcome::Stalled { message, .. } | Outcome::Retrying { message, .. } => {
             let told = synced_before.is_some_and(|condition| {
@@ -104,12 +164,17 @@ mod tests {
     fn nothing_new_is_not_reported() {
         let synced = next_status(None, Some(1), &Outcome::Synced, Timestamp::UNIX_EPOCH);
         assert_eq!(
-            report(synced.as_ref(), &Outcome::Synced, Step::Update, false),
+            report(
+                synced.as_ref(),
+                &Outcome::Synced,
+                Step::Update,
+                &Change::None
+            ),
             None
         );
         let broken = next_status(None, Some(1), &failed("x"), Timestamp::UNIX_EPOCH);
         assert_eq!(
-            report(broken.as_ref(), &failed("x"), Step::Unseal, false),
+            report(broken.as_ref(), &failed("x"), Step::Unseal, &Change::None),
             None
         );
     }
@@ -117,13 +182,30 @@ mod tests {
     #[test]
     fn writes_and_changed_errors_are_reported() {
         let synced = next_status(None, Some(1), &Outcome::Synced, Timestamp::UNIX_EPOCH);
-        let written = report(synced.as_ref(), &Outcome::Synced, Step::Update, true).unwrap();
+        let written = report(
+            synced.as_ref(),
+            &Outcome::Synced,
+            Step::Update,
+            &Change::Written,
+        )
+        .unwrap();
         assert_eq!(written.reason, UNSEALED);
         let broken = next_status(None, Some(1), &failed("x"), Timestamp::UNIX_EPOCH);
-        let report = report(broken.as_ref(), &failed("y"), Step::Unseal, false).unwrap();
+        let report = report(broken.as_ref(), &failed("y"), Step::Unseal, &Change::None).unwrap();
         assert_eq!(
             (report.reason, report.message.as_str()),
             (ERR_UNSEAL_FAILED, "Failed to unseal: y")
         );
+    }
+
+    #[test]
+    fn a_correction_names_what_differed() {
+        let synced = next_status(None, Some(1), &Outcome::Synced, Timestamp::UNIX_EPOCH);
+        let items: Vec<String> = (10..32).map(|number| format!("item {number}")).collect();
+        let change = Change::Corrected(items);
+        let report = report(synced.as_ref(), &Outcome::Synced, Step::Update, &change).unwrap();
+        assert_eq!((report.reason, report.warning), (DRIFT_CORRECTED, true));
+        assert!(report.message.contains(": item 10, item 11"));
+        assert!(report.message.ends_with("item 29 and 2 more"));
     }
 }

@@ -6,6 +6,7 @@ use clap::{ArgAction, Args};
 
 use super::http::{HttpArgs, MetricsArgs};
 use super::keys::KeyArgs;
+use super::selector::{self, LabelSelector};
 use super::value::{self, Namespaces};
 
 /// Flags of the controller of a cluster.
@@ -25,9 +26,10 @@ pub struct ClusterArgs {
         long,
         default_value = "",
         hide_default_value = true,
+        value_parser = selector::label_selector,
         value_name = "SELECTOR"
     )]
-    pub label_selector: String,
+    pub label_selector: LabelSelector,
     /// Write the status of SealedSecrets.
     #[arg(long, default_value_t = true, action = ArgAction::Set, value_parser = value::boolean, value_name = "BOOL")]
     pub update_status: bool,

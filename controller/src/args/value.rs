@@ -103,7 +103,7 @@ pub(super) fn namespaces(text: &str) -> Result<Namespaces, String> {
 pub(super) fn labels(text: &str) -> Result<Pairs, String> {
     let pairs = annotations(text)?;
     for value in pairs.0.values() {
-        if !value.is_empty() && !is_name_part(value) {
+        if !is_label_value(value) {
             return Err(format!(
                 "invalid label value {value:?}: letters, digits, '-', '_' and '.', at most 63 characters"
             ));
@@ -134,7 +134,7 @@ pub(super) fn annotations(text: &str) -> Result<Pairs, String> {
 }
 
 /// `name` or `domain/name`, as keys of labels and annotations are.
-fn is_qualified_name(key: &str) -> bool {
+pub(super) fn is_qualified_name(key: &str) -> bool {
     let (domain, name) = match key.split_once('/') {
         Some((domain, name)) => (Some(domain), name),
         None => (None, key),
@@ -149,6 +149,10 @@ fn is_qualified_name(key: &str) -> bool {
             })
     };
     is_name_part(name) && domain.is_none_or(is_domain)
+}
+
+pub(super) fn is_label_value(value: &str) -> bool {
+    value.is_empty() || is_name_part(value)
 }
 
 fn is_name_part(name: &str) -> bool {

@@ -4,7 +4,10 @@
 
 use std::time::Duration;
 
+use kube::client::ClientBuilder;
 use kube::{Client, Config};
+
+use super::throttle::Throttle;
 
 /// Where a pod finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -34,7 +37,7 @@ pub(super) struct Connection {
     pub(super) cluster: Vec<u8>,
 }
 
-pub(super) async fn connect() -> Result<Connection, ConnectError> {
+pub(super) async fn connect(throttle: Throttle) -> Result<Connection, ConnectError> {
     let mut config = Config::infer()
         .await
         .map_err(|error| ConnectError::Config(Box::new(error)))?;
@@ -43,7 +46,10 @@ pub(super) async fn connect() -> Result<Connection, ConnectError> {
     let cluster = authority.chain(config.cluster_url.to_string().into_bytes());
     let cluster = cluster.collect();
     config.read_timeout = Some(READ_TIMEOUT);
-    let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+    let client = ClientBuilder::try_from(config)
+        .map_err(|error| ConnectError::Client(Box::new(error)))?
+        .with_layer(&throttle)
+        .build();
     Ok(Connection {
         client,
         namespace,

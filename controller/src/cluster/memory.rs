@@ -3,7 +3,7 @@
 //!
 //! | Last time | Same again | Something changed |
 //! |---|---|---|
-//! | as it should be | nothing to do | at once; if somebody keeps changing the Secret, with growing pauses |
+//! | as it should be | nothing to do | at once; if somebody keeps changing the Secret, with growing pauses; what [`Policy`] leaves alone, not at all |
 //! | failed for good | nothing to do until the keys change | at once |
 //! | failed for now | after the rest of the pause | at once |
 //!
@@ -27,6 +27,17 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const WATCH_DELAY: Duration = Duration::from_secs(2);
 /// Corrections further apart than this are not a quarrel.
 const PEACE: Duration = Duration::from_secs(600);
+
+/// What the flags say about trying again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Policy {
+    /// Leave what others change in a Secret until its SealedSecret changes.
+    pub(super) leave_drift: bool,
+    /// Leave a deleted Secret deleted until its SealedSecret changes.
+    pub(super) leave_deleted: bool,
+    /// Tries after the first before a transient failure counts as permanent.
+    pub(super) max_retries: Option<u32>,
+}
 
 /// What there is to see of an object; while none of it changes, neither does the answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -63,6 +74,7 @@ pub(super) enum Verdict {
 /// Remembers objects by namespace and name.
 #[derive(Default)]
 pub(super) struct Memory {
+    policy: Policy,
     objects: Mutex<HashMap<ObjectKey, Remembered>>,
 }
 
@@ -94,6 +106,13 @@ enum What {
 }
 
 impl Memory {
+    pub(super) fn new(policy: Policy) -> Self {
+        Self {
+            policy,
+            objects: Mutex::default(),
+        }
+    }
+
     /// What to do about an object that looks like `seen`.
     pub(super) fn verdict(
         &self,
@@ -111,6 +130,7 @@ impl Memory {
         };
         match &last.what {
             What::Synced { .. } if last.seen == *seen => Verdict::Nothing,
+            What::Synced { .. } if self.policy.leaves(&last.seen, seen) => Verdict::Nothing,
             What::Synced { written } if last.seen.same_object(seen) => {
                 // The watch has yet to show what we wrote.
                 if let Some((at, superseded)) = written
@@ -163,6 +183,10 @@ impl Memory {
                 What::Stalled(keyring)
             }
             Conclusion::Retrying => {
+                let another = |last: &Last| !last.seen.same_spec(&seen);
+                if remembered.last.as_ref().is_some_and(another) {
+                    remembered.failures = 0;
+                }
                 let pause = remembered.next_pause();
                 remembered.last = Some(Last {
                     seen,
@@ -175,9 +199,36 @@ impl Memory {
         None
     }
 
-    /// The pause after a failure that leaves nothing else to remember.
-    pub(super) fn pause(&self, key: &ObjectKey) -> Duration {
-        self.objects().entry(key.clone()).or_default().next_pause()
+    /// The pause after a failure that leaves nothing else to remember, if there is another try.
+    pub(super) fn pause(&self, key: &ObjectKey) -> Option<Duration> {
+        let mut objects = self.objects();
+        let remembered = objects.entry(key.clone()).or_default();
+        if self.policy.is_enough(remembered.failures) {
+            remembered.failures = 0;
+            return None;
+        }
+        Some(remembered.next_pause())
+    }
+
+    /// Whether an object that looks like `seen` has failed so often that it isn't tried again.
+    pub(super) fn gives_up(&self, key: &ObjectKey, seen: &Seen) -> bool {
+        let objects = self.objects();
+        let before = objects.get(key);
+        let failures = before
+            .filter(|it| {
+                let last = it.last.as_ref();
+                last.is_none_or(|last| last.seen.same_spec(seen))
+            })
+            .map_or(0, |it| it.failures);
+        self.policy.is_enough(failures)
+    }
+
+    /// Whether the Secret was right the last time, for this very object; `None` if nobody has
+    /// looked yet.
+    pub(super) fn was_synced(&self, key: &ObjectKey, seen: &Seen) -> Option<bool> {
+        let objects = self.objects();
+        let last = objects.get(key)?.last.as_ref()?;
+        Some(matches!(last.what, What::Synced { .. }) && last.seen.same_spec(seen))
     }
 
     /// The status that isn't written.
@@ -190,9 +241,9 @@ impl Memory {
         self.objects().entry(key.clone()).or_default().status = Some(status);
     }
 
-    /// Forgets an object that is gone.
-    pub(super) fn forget(&self, key: &ObjectKey) {
-        self.objects().remove(key);
+    /// Forgets an object that is gone; returns its uid.
+    pub(super) fn forget(&self, key: &ObjectKey) -> Option<String> {
+        self.objects().remove(key)?.last?.seen.uid
     }
 
     fn objects(&self) -> MutexGuard<'_, HashMap<ObjectKey, Remembered>> {
@@ -201,11 +252,30 @@ impl Memory {
     }
 }
 
+impl Policy {
+    /// Whether what happened to a Secret that was right is left as it is.
+    fn leaves(self, last: &Seen, seen: &Seen) -> bool {
+        let left = match seen.secret_version {
+            None => self.leave_deleted,
+            Some(_) => self.leave_drift,
+        };
+        left && last.secret_version != seen.secret_version && last.same_spec(seen)
+    }
+
+    fn is_enough(self, failures: u32) -> bool {
+        self.max_retries.is_some_and(|max| failures >= max)
+    }
+}
+
 impl Seen {
-    /// Whether nothing but the Secret and the status can differ.
+    /// Whether it asks for the same Secret.
+    fn same_spec(&self, other: &Self) -> bool {
+        (&self.uid, self.generation, &self.label) == (&other.uid, other.generation, &other.label)
+    }
+
+    /// Whether nothing but the Secret can differ.
     fn same_object(&self, other: &Self) -> bool {
-        (&self.uid, self.generation, &self.label, &self.status)
-            == (&other.uid, other.generation, &other.label, &other.status)
+        self.same_spec(other) && self.status == other.status
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::annotations::{MANAGED, PATCH, SKIP_SET_OWNER_REFERENCES, is_true};
-use sealed_secrets_crds::desired::{DEFAULT_TYPE, DesiredSecret};
+use sealed_secrets_crds::desired::DesiredSecret;
+
+use super::difference;
 
 /// The one write that makes the Secret right, if one is needed.
 #[derive(Debug, PartialEq)]
@@ -15,13 +16,19 @@ pub(super) enum Plan {
     /// There is none: create this.
     Create(Box<Secret>),
     /// It differs: replace it by this, which carries the resourceVersion it was computed from.
-    Replace(Box<Secret>),
+    Replace {
+        secret: Box<Secret>,
+        /// What differs, by name: `item password`, `label app`, `owner`. Never a value.
+        differences: Vec<String>,
+    },
     /// It is as it should be.
     UpToDate,
     /// It belongs to somebody else.
     Unmanaged,
     /// Its data can't be changed; it can only be deleted and made again.
     Immutable,
+    /// It has another type, and types can't be changed either; it can only be deleted and made again.
+    OtherType { existing: String, wanted: String },
     /// It is being deleted; its deletion will bring the object back here.
     BeingDeleted,
 }
@@ -48,19 +55,31 @@ pub(super) fn plan(
     } else {
         replaced(existing, desired, sealed)
     };
-    if same(existing, &wanted) {
+    let found = difference::between(existing, &wanted);
+    if found.is_none() {
         return Plan::UpToDate;
     }
-    if existing.immutable == Some(true) && !metadata_only(existing, &wanted) {
+    if let Some((existing, wanted)) = found.types {
+        return Plan::OtherType { existing, wanted };
+    }
+    if existing.immutable == Some(true) && !found.content.is_empty() {
         return Plan::Immutable;
     }
-    Plan::Replace(Box::new(wanted))
+    Plan::Replace {
+        secret: Box::new(wanted),
+        differences: found.content.into_iter().chain(found.metadata).collect(),
+    }
 }
 
 /// Whether `sealed` controls the Secret, or made it without an owner reference as its template asks.
 fn is_ours(existing: &Secret, sealed: &SealedSecret) -> bool {
+    is_of(existing, sealed.metadata.uid.as_deref())
+}
+
+/// Whether the SealedSecret of this uid made the Secret, as far as the Secret tells.
+pub(super) fn is_of(existing: &Secret, uid: Option<&str>) -> bool {
     match controller(existing) {
-        Some(owner) => sealed.metadata.uid.as_deref() == Some(owner.uid.as_str()),
+        Some(owner) => uid == Some(owner.uid.as_str()),
         None => is_true(
             existing.metadata.annotations.as_ref(),
             SKIP_SET_OWNER_REFERENCES,
@@ -68,7 +87,7 @@ fn is_ours(existing: &Secret, sealed: &SealedSecret) -> bool {
     }
 }
 
-fn controller(secret: &Secret) -> Option<&OwnerReference> {
+pub(super) fn controller(secret: &Secret) -> Option<&OwnerReference> {
     let owners = secret
         .metadata
         .owner_references
@@ -122,56 +141,17 @@ fn merged(
     if managed && wanted.metadata.owner_references.is_some() {
         secret.metadata.owner_references = wanted.metadata.owner_references;
     }
+    // There is no way back, so it takes more than the leave to merge.
+    if managed && wanted.immutable == Some(true) {
+        secret.immutable = wanted.immutable;
+    }
     secret
-}
-
-fn same(existing: &Secret, wanted: &Secret) -> bool {
-    existing.metadata.finalizers.as_deref().unwrap_or_default()
-        == wanted.metadata.finalizers.as_deref().unwrap_or_default()
-        && map_eq(&existing.metadata.labels, &wanted.metadata.labels)
-        && map_eq(&existing.metadata.annotations, &wanted.metadata.annotations)
-        && existing
-            .metadata
-            .owner_references
-            .as_deref()
-            .unwrap_or_default()
-            == wanted
-                .metadata
-                .owner_references
-                .as_deref()
-                .unwrap_or_default()
-        && metadata_only(existing, wanted)
-}
-
-/// Whether nothing but metadata differs.
-fn metadata_only(existing: &Secret, wanted: &Secret) -> bool {
-    let type_of = |secret: &Secret| {
-        secret
-            .type_
-            .clone()
-            .unwrap_or_else(|| DEFAULT_TYPE.to_owned())
-    };
-    type_of(existing) == type_of(wanted)
-        && existing.immutable.unwrap_or_default() == wanted.immutable.unwrap_or_default()
-        && data_eq(&existing.data, &wanted.data)
-}
-
-fn map_eq(a: &Option<BTreeMap<String, String>>, b: &Option<BTreeMap<String, String>>) -> bool {
-    let empty = BTreeMap::new();
-    a.as_ref().unwrap_or(&empty) == b.as_ref().unwrap_or(&empty)
-}
-
-fn data_eq(
-    a: &Option<BTreeMap<String, ByteString>>,
-    b: &Option<BTreeMap<String, ByteString>>,
-) -> bool {
-    let empty = BTreeMap::new();
-    a.as_ref().unwrap_or(&empty) == b.as_ref().unwrap_or(&empty)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::ByteString;
     use sealed_secrets_crds::SealedSecretSpec;
     use zeroize::Zeroizing;
 
@@ -237,7 +217,7 @@ mod tests {
                 .unwrap()
                 .insert("extra".to_owned(), ByteString(b"x".to_vec()));
         });
-        let Plan::Replace(secret) = plan(Some(&drifted), &desired(), &sealed()) else {
+        let Plan::Replace { secret, .. } = plan(Some(&drifted), &desired(), &sealed()) else {
             panic!()
         };
         assert_eq!(secret.metadata.resource_version.as_deref(), Some("7"));
@@ -253,7 +233,7 @@ mod tests {
         assert_eq!(plan(Some(&there), &desired(), &sealed()), Plan::UpToDate);
         let mut wanted = desired();
         wanted.finalizers.push("ours".to_owned());
-        let Plan::Replace(secret) = plan(Some(&there), &wanted, &sealed()) else {
+        let Plan::Replace { secret, .. } = plan(Some(&there), &wanted, &sealed()) else {
             panic!()
         };
         assert_eq!(secret.metadata.finalizers.unwrap(), ["theirs", "ours"]);
@@ -285,7 +265,7 @@ mod tests {
             foreign(secret);
             annotate(secret, MANAGED);
         });
-        let Plan::Replace(secret) = plan(Some(&managed), &desired(), &sealed()) else {
+        let Plan::Replace { secret, .. } = plan(Some(&managed), &desired(), &sealed()) else {
             panic!()
         };
         assert!(secret.metadata.owner_references.is_some());
@@ -295,7 +275,7 @@ mod tests {
             foreign(secret);
             annotate(secret, PATCH);
         });
-        let Plan::Replace(secret) = plan(Some(&patch), &desired(), &sealed()) else {
+        let Plan::Replace { secret, .. } = plan(Some(&patch), &desired(), &sealed()) else {
             panic!()
         };
         assert_eq!(secret.metadata.owner_references, None);
@@ -319,7 +299,7 @@ mod tests {
         there.data = None;
         assert!(matches!(
             plan(Some(&there), &wanted, &sealed()),
-            Plan::Replace(_)
+            Plan::Replace { .. }
         ));
     }
 
@@ -332,5 +312,73 @@ mod tests {
         let mut wanted = desired();
         wanted.immutable = Some(true);
         assert_eq!(plan(Some(&fixed), &wanted, &sealed()), Plan::Immutable);
+    }
+
+    #[test]
+    fn what_differs_is_named_and_never_shown() {
+        let drifted = existing(|secret| {
+            let data = secret.data.as_mut().unwrap();
+            data.insert("extra".to_owned(), ByteString(b"x".to_vec()));
+            data.insert("password".to_owned(), ByteString(b"other".to_vec()));
+            secret.metadata.labels = Some(BTreeMap::from([("app".to_owned(), "y".to_owned())]));
+            secret.metadata.owner_references = None;
+            annotate(secret, MANAGED);
+        });
+        let Plan::Replace { differences, .. } = plan(Some(&drifted), &desired(), &sealed()) else {
+            panic!()
+        };
+        let managed = format!("annotation {MANAGED}");
+        assert_eq!(
+            differences,
+            [
+                "item extra",
+                "item password",
+                "label app",
+                &managed,
+                "owner"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_patch_keeps_is_no_difference() {
+        let merged = existing(|secret| {
+            secret.metadata.owner_references = None;
+            annotate(secret, PATCH);
+            let data = secret.data.as_mut().unwrap();
+            data.insert("own".to_owned(), ByteString(b"kept".to_vec()));
+        });
+        assert_eq!(plan(Some(&merged), &desired(), &sealed()), Plan::UpToDate);
+    }
+
+    #[test]
+    fn immutable_is_set_on_what_is_ours_and_not_on_what_is_merged_into() {
+        let mut wanted = desired();
+        wanted.immutable = Some(true);
+        let Plan::Replace {
+            secret,
+            differences,
+        } = plan(Some(&existing(|_| {})), &wanted, &sealed())
+        else {
+            panic!()
+        };
+        assert_eq!(secret.immutable, Some(true));
+        assert_eq!(differences, ["immutable"]);
+
+        let merged = existing(|secret| annotate(secret, PATCH));
+        assert_eq!(plan(Some(&merged), &wanted, &sealed()), Plan::UpToDate);
+    }
+
+    #[test]
+    fn a_type_is_not_fought_with() {
+        let mut wanted = desired();
+        wanted.type_ = Some("kubernetes.io/tls".to_owned());
+        assert_eq!(
+            plan(Some(&existing(|_| {})), &wanted, &sealed()),
+            Plan::OtherType {
+                existing: "Opaque".to_owned(),
+                wanted: "kubernetes.io/tls".to_owned()
+            }
+        );
     }
 }

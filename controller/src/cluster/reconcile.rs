@@ -8,44 +8,65 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ApiResource, PostParams};
+use kube::api::ApiResource;
 use kube::core::DynamicObject;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Client, ResourceExt as _};
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 use sealed_secrets_crds::{SealedSecret, SealedSecretSpec};
 use serde::Deserialize as _;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
-use super::events;
-use super::memory::{Conclusion, Memory, Seen, Verdict};
-use super::plan::{Plan, plan};
+use super::apply::{Known, Written, apply};
+use super::deletion;
+use super::events::Recorder;
+use super::memory::{Conclusion, Memory, Policy, Seen, Verdict};
 use super::secrets::SecretMetadata;
+use super::status_update::{self, StatusWrite};
 use super::triggers::key_of;
 use crate::metrics::{self, Metrics, UnsealError};
-use crate::report::{Step, report};
-use crate::status::{Outcome, UNMANAGED, next_status};
+use crate::report::{Change, Step, named, report};
+use crate::status::{Outcome, next_status};
 use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
 
+/// Reconciles under way at once, over all scopes. They wait for the API server most of the time;
+/// RSA has its own bound in [`Unsealer`].
+pub(super) const CONCURRENCY: u16 = 32;
 /// Longest time for one reconcile: an API server that never answers must not hold it for ever.
 const TIMEOUT: Duration = Duration::from_secs(60);
-/// Tries of a write that others got ahead of, before it counts as failed.
-const CONFLICT_TRIES: usize = 4;
-
 /// The SealedSecret resource, for objects that may not have the shape of our type.
 pub(super) fn api_resource() -> ApiResource {
     ApiResource::erase::<SealedSecret>(&())
 }
 
+/// How a controller works, apart from what it watches.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Settings {
+    pub(super) update_status: bool,
+    /// Delete Secrets ourselves.
+    pub(super) delete_secrets: bool,
+    pub(super) policy: Policy,
+}
+
+/// What the reconciles of all scopes share.
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) metrics: Metrics,
+    memory: Memory,
+    unsealer: Unsealer,
+    settings: Settings,
+    events: Recorder,
+    permits: Semaphore,
+    stop: CancellationToken,
+}
+
 /// What a reconcile needs.
 pub(super) struct Context {
-    client: Client,
+    shared: Arc<Shared>,
+    objects: Store<DynamicObject>,
     secrets: Store<SecretMetadata>,
-    unsealer: Unsealer,
-    update_status: bool,
-    memory: Memory,
-    metrics: Metrics,
 }
 
 /// Why an object has to be tried again without a status to tell it.
@@ -77,39 +98,37 @@ fn title(object: &DynamicObject) -> String {
     )
 }
 
-/// What became of the Secret.
-struct Written {
-    outcome: Outcome,
-    step: Step,
-    /// Whether something was written.
-    changed: bool,
-    /// The version of the Secret that is as it should be.
-    version: Option<String>,
-}
-
-impl Context {
+impl Shared {
     pub(super) fn new(
         client: Client,
-        secrets: Store<SecretMetadata>,
         unsealer: Unsealer,
-        update_status: bool,
         metrics: Metrics,
+        settings: Settings,
+        stop: CancellationToken,
     ) -> Self {
         Self {
+            events: Recorder::start(client.clone()),
+            memory: Memory::new(settings.policy),
             client,
-            secrets,
             unsealer,
-            update_status,
-            memory: Memory::default(),
             metrics,
+            settings,
+            permits: Semaphore::new(usize::from(CONCURRENCY)),
+            stop,
         }
     }
 
-    /// Forgets what is remembered about an object that is gone.
-    pub(super) fn forget(&self, object: &ObjectRef<DynamicObject>) {
-        let key = key_of(object);
+    /// Forgets an object that is gone, and sees to it that its Secret goes.
+    fn gone(&self, key: ObjectKey) {
+        self.unsealer.forget(&key);
+        self.metrics.forget(&key);
         self.metrics.queue().gone(&key);
-        self.forget_key(&key);
+        if let Some(uid) = self.memory.forget(&key)
+            && self.settings.delete_secrets
+        {
+            let (client, stop) = (self.client.clone(), self.stop.clone());
+            tokio::spawn(deletion::delete_secret(client, key, uid, stop));
+        }
     }
 
     /// Tells the metrics what the status says.
@@ -124,11 +143,24 @@ impl Context {
         self.metrics
             .object(key, instance, conditions.unwrap_or_default());
     }
+}
 
-    fn forget_key(&self, key: &ObjectKey) {
-        self.unsealer.forget(key);
-        self.memory.forget(key);
-        self.metrics.forget(key);
+impl Context {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        objects: Store<DynamicObject>,
+        secrets: Store<SecretMetadata>,
+    ) -> Self {
+        Self {
+            shared,
+            objects,
+            secrets,
+        }
+    }
+
+    /// There is no such object, or there is none any more.
+    pub(super) fn gone(&self, object: &ObjectRef<DynamicObject>) {
+        self.shared.gone(key_of(object));
     }
 
     /// The version of the Secret of that name, as far as the watch has come.
@@ -145,11 +177,20 @@ pub(super) async fn reconcile(
     object: Arc<DynamicObject>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
-    let key = (object.namespace().unwrap_or_default(), object.name_any());
-    let running = context.metrics.queue().started(&key);
+    let Ok(_permit) = context.shared.permits.acquire().await else {
+        return Ok(Action::await_change());
+    };
+    // It may have changed while it waited.
+    let reference = ObjectRef::from_obj_with(object.as_ref(), api_resource());
+    let Some(object) = context.objects.get(&reference) else {
+        context.gone(&reference);
+        return Ok(Action::await_change());
+    };
+    let (key, metrics) = (key_of(&reference), &context.shared.metrics);
+    let running = metrics.queue().started(&key);
     let reconciled = reconcile_object(&object, &key, &context);
     let Ok(result) = tokio::time::timeout(TIMEOUT, reconciled).await else {
-        context.metrics.unseal_error(UnsealError::Update, &key.0);
+        metrics.unseal_error(UnsealError::Update, &key.0);
         return Err(ReconcileError::Timeout {
             object: title(&object),
         });
@@ -167,15 +208,17 @@ async fn reconcile_object(
     key: &ObjectKey,
     context: &Context,
 ) -> Result<Option<Duration>, ReconcileError> {
+    let shared = context.shared.as_ref();
+    let (memory, metrics) = (&shared.memory, &shared.metrics);
     if object.metadata.deletion_timestamp.is_some() {
-        context.forget_key(key);
+        // What is remembered of it is of use when it is gone.
         return Ok(None);
     }
     let (mut sealed, misfit) = parse(object);
-    if !context.update_status {
-        sealed.status = context.memory.status(key);
+    if !shared.settings.update_status {
+        sealed.status = memory.status(key);
     }
-    context.observe(key, object, sealed.status.as_ref());
+    shared.observe(key, object, sealed.status.as_ref());
     let mut seen = Seen {
         uid: sealed.metadata.uid.clone(),
         generation: sealed.metadata.generation,
@@ -183,63 +226,93 @@ async fn reconcile_object(
         status: sealed.status.clone(),
         secret_version: context.secret_version(key),
     };
-    let keyring = context.unsealer.keyring();
-    match context.memory.verdict(key, &seen, &keyring, Instant::now()) {
+    let keyring = shared.unsealer.keyring();
+    match memory.verdict(key, &seen, &keyring, Instant::now()) {
         Verdict::Reconcile => {}
         Verdict::Nothing => return Ok(None),
         Verdict::Later(pause) => return Ok(Some(pause)),
     }
-    let _measured = context.metrics.reconcile();
+    let _measured = metrics.reconcile();
 
     let sealed = Arc::new(sealed);
-    let written = match misfit {
-        Some(message) => Written {
-            outcome: Outcome::Stalled {
+    let mut written = match misfit {
+        Some(message) => Written::failed(
+            Step::Unseal,
+            Outcome::Stalled {
                 reason: "Malformed",
                 message,
             },
-            step: Step::Unseal,
-            changed: false,
-            version: None,
-        },
-        None => apply(context, &sealed, seen.secret_version.is_some())
-            .await
-            .inspect_err(|_| context.metrics.unseal_error(UnsealError::Unseal, &key.0))?,
+        ),
+        None => {
+            let known = Known {
+                may_exist: seen.secret_version.is_some(),
+                was_right: memory
+                    .was_synced(key, &seen)
+                    .unwrap_or_else(|| says_synced(&sealed)),
+            };
+            apply(&shared.client, &shared.unsealer, &sealed, known)
+                .await
+                .map_err(|source| {
+                    metrics.unseal_error(UnsealError::Unseal, &key.0);
+                    let object = title(object);
+                    ReconcileError::Unsealer { object, source }
+                })?
+        }
     };
     if let Some(error) = UnsealError::of(&written.outcome, written.step) {
-        context.metrics.unseal_error(error, &key.0);
+        metrics.unseal_error(error, &key.0);
+    }
+    if written.change.is_drift() {
+        metrics.drift_corrected(&key.0);
+    }
+    if let Outcome::Retrying { reason, message } = &written.outcome
+        && memory.gives_up(key, &seen)
+    {
+        written.outcome = Outcome::Stalled {
+            reason,
+            message: message.clone(),
+        };
     }
     let now = Timestamp::now();
     let previous = sealed.status.as_ref();
     let status = next_status(previous, sealed.metadata.generation, &written.outcome, now);
     log(key, &written);
-    let report = report(previous, &written.outcome, written.step, written.changed);
     if let Some(status) = status {
-        if context.update_status {
-            write_status(context, object, &status)
+        let stored = if shared.settings.update_status {
+            status_update::write(&shared.client, object, status, &written.outcome, now)
                 .await
-                .inspect_err(|_| context.metrics.unseal_error(UnsealError::Status, &key.0))?;
+                .map_err(|source| {
+                    metrics.unseal_error(UnsealError::Status, &key.0);
+                    let (object, source) = (title(object), Box::new(source));
+                    ReconcileError::Status { object, source }
+                })?
         } else {
-            context.memory.keep_status(key, status.clone());
+            memory.keep_status(key, status.clone());
+            StatusWrite::Stored(status)
+        };
+        match stored {
+            StatusWrite::Stored(status) => {
+                shared.observe(key, object, Some(&status));
+                seen.status = Some(status);
+            }
+            // The watch will show it as it is now.
+            StatusWrite::Superseded => return Ok(None),
         }
-        context.observe(key, object, Some(&status));
-        seen.status = Some(status);
     }
     // Once the status is stored, so that a failure to store it doesn't repeat the event.
+    let report = report(previous, &written.outcome, written.step, &written.change);
     if let Some(report) = report {
-        events::emit(&context.client, &sealed, &report, now);
+        shared.events.record(&sealed, report, now);
     }
     let conclusion = match written.outcome {
         Outcome::Synced => Conclusion::Synced {
+            written: written.is_changed(),
             version: written.version,
-            written: written.changed,
         },
         Outcome::Stalled { .. } => Conclusion::Stalled(keyring),
         Outcome::Retrying { .. } => Conclusion::Retrying,
     };
-    Ok(context
-        .memory
-        .conclude(key, seen, conclusion, Instant::now()))
+    Ok(memory.conclude(key, seen, conclusion, Instant::now()))
 }
 
 /// When to try again after an error that no status could tell.
@@ -249,13 +322,26 @@ pub(super) fn error_policy(
     context: Arc<Context>,
 ) -> Action {
     let key = (object.namespace().unwrap_or_default(), object.name_any());
-    let pause = context.memory.pause(&key);
-    context.metrics.queue().requested_after(&key, pause);
-    Action::requeue(pause)
+    let pause = context.shared.memory.pause(&key);
+    if let Some(pause) = pause {
+        context.shared.metrics.queue().requested_after(&key, pause);
+    }
+    pause.map_or_else(Action::await_change, Action::requeue)
+}
+
+/// Whether the status says that the Secret was right for what the object asks now.
+fn says_synced(sealed: &SealedSecret) -> bool {
+    sealed.status.as_ref().is_some_and(|status| {
+        status.observed_generation == sealed.metadata.generation
+            && status
+                .conditions
+                .iter()
+                .any(|condition| condition.type_ == "Synced" && condition.status == "True")
+    })
 }
 
 /// The object as our type; where it doesn't have that shape, its metadata and what is wrong.
-fn parse(object: &DynamicObject) -> (SealedSecret, Option<String>) {
+pub(super) fn parse(object: &DynamicObject) -> (SealedSecret, Option<String>) {
     let mut sealed = SealedSecret::new("", SealedSecretSpec::default());
     sealed.metadata = object.metadata.clone();
     let field = |name: &str| object.data.get(name).cloned().unwrap_or_default();
@@ -271,172 +357,25 @@ fn parse(object: &DynamicObject) -> (SealedSecret, Option<String>) {
     (sealed, misfit)
 }
 
-async fn apply(
-    context: &Context,
-    sealed: &Arc<SealedSecret>,
-    may_exist: bool,
-) -> Result<Written, ReconcileError> {
-    let object = || format!("SealedSecret {}/{}", sealed.namespace(), sealed.name());
-    let desired = match context.unsealer.desired(Arc::clone(sealed)).await {
-        Ok(desired) => desired,
-        Err(UnsealerError::Desired(error)) => {
-            let outcome = Outcome::Stalled {
-                reason: error.reason(),
-                message: error.to_string(),
-            };
-            return Ok(Written {
-                outcome,
-                step: Step::Unseal,
-                changed: false,
-                version: None,
-            });
-        }
-        Err(source) => {
-            return Err(ReconcileError::Unsealer {
-                object: object(),
-                source,
-            });
-        }
-    };
-    let api: Api<Secret> = Api::namespaced(context.client.clone(), sealed.namespace());
-    let result = |outcome, changed, version| {
-        Ok(Written {
-            outcome,
-            step: Step::Update,
-            changed,
-            version,
-        })
-    };
-    let mut look = may_exist;
-    for _ in 0..CONFLICT_TRIES {
-        let existing = if look {
-            api.get_opt(sealed.name()).await
-        } else {
-            Ok(None)
-        };
-        // From here on a conflict means that the picture is old.
-        look = true;
-        let existing = match existing {
-            Ok(existing) => existing,
-            Err(error) => return result(failed(&error), false, None),
-        };
-        let write = match plan(existing.as_ref(), &desired, sealed) {
-            Plan::Create(secret) => api.create(&PostParams::default(), &secret).await,
-            Plan::Replace(secret) => {
-                api.replace(sealed.name(), &PostParams::default(), &secret)
-                    .await
-            }
-            Plan::UpToDate => {
-                let version = existing.and_then(|secret| secret.metadata.resource_version);
-                return result(Outcome::Synced, false, version);
-            }
-            Plan::Unmanaged => return result(unmanaged(sealed.name()), false, None),
-            Plan::Immutable => return result(immutable(sealed.name()), false, None),
-            Plan::BeingDeleted => return result(being_deleted(sealed.name()), false, None),
-        };
-        match write {
-            Ok(secret) => {
-                return result(Outcome::Synced, true, secret.metadata.resource_version);
-            }
-            Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(error) => return result(failed(&error), false, None),
-        }
-    }
-    let message = format!("failed update: Secret {:?} keeps changing", sealed.name());
-    result(
-        Outcome::Retrying {
-            reason: "Conflict",
-            message,
-        },
-        false,
-        None,
-    )
-}
-
-fn unmanaged(name: &str) -> Outcome {
-    Outcome::Stalled {
-        reason: UNMANAGED,
-        message: format!(
-            "failed update: Resource {name:?} already exists and is not managed by SealedSecret"
-        ),
-    }
-}
-
-fn immutable(name: &str) -> Outcome {
-    Outcome::Stalled {
-        reason: "Immutable",
-        message: format!(
-            "failed update: Secret {name:?} is immutable; it can only be deleted and re-created"
-        ),
-    }
-}
-
-fn being_deleted(name: &str) -> Outcome {
-    Outcome::Retrying {
-        reason: "BeingDeleted",
-        message: format!("failed update: Secret {name:?} is being deleted"),
-    }
-}
-
-/// What an error of the API server means: it refused the Secret for good, or not now.
-fn failed(error: &kube::Error) -> Outcome {
-    match error {
-        kube::Error::Api(status) if matches!(status.code, 400 | 413 | 422) => Outcome::Stalled {
-            reason: "Rejected",
-            message: status.message.clone(),
-        },
-        kube::Error::Api(status) => Outcome::Retrying {
-            reason: "UpdateFailed",
-            message: status.message.clone(),
-        },
-        error => Outcome::Retrying {
-            reason: "UpdateFailed",
-            message: crate::describe(error),
-        },
-    }
-}
-
-/// Writes the status as a whole; `update` rather than `patch`, which the reference's RBAC lacks.
-async fn write_status(
-    context: &Context,
-    object: &DynamicObject,
-    status: &SealedSecretStatus,
-) -> Result<(), ReconcileError> {
-    let mut object = object.clone();
-    object.metadata.managed_fields = None;
-    let failed = |source| ReconcileError::Status {
-        object: title(&object),
-        source: Box::new(source),
-    };
-    let value =
-        serde_json::to_value(status).map_err(|error| failed(kube::Error::SerdeError(error)))?;
-    let api: Api<DynamicObject> = Api::namespaced_with(
-        context.client.clone(),
-        &object.namespace().unwrap_or_default(),
-        &api_resource(),
-    );
-    let mut updated = object.clone();
-    match updated.data.as_object_mut() {
-        Some(fields) => drop(fields.insert("status".to_owned(), value)),
-        None => updated.data = serde_json::json!({ "status": value }),
-    }
-    match api
-        .replace_status(&updated.name_any(), &PostParams::default(), &updated)
-        .await
-    {
-        Ok(_) => Ok(()),
-        // It is gone, and its status with it.
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(source) => Err(failed(source)),
-    }
-}
-
 fn log((namespace, name): &ObjectKey, written: &Written) {
     let key = format!("{namespace}/{name}");
-    match &written.outcome {
-        Outcome::Synced if written.changed => tracing::info!(key, "unsealed"),
-        Outcome::Synced => tracing::debug!(key, "up to date"),
-        Outcome::Stalled { reason, message } | Outcome::Retrying { reason, message } => {
+    match (&written.outcome, &written.change) {
+        (Outcome::Synced, Change::None) => tracing::debug!(key, "up to date"),
+        (Outcome::Synced, Change::Written) => tracing::info!(key, "unsealed"),
+        (Outcome::Synced, Change::Recreated) => {
+            tracing::warn!(
+                key,
+                "Secret was deleted by somebody else and has been made again"
+            );
+        }
+        (Outcome::Synced, Change::Corrected(differences)) => {
+            tracing::warn!(
+                key,
+                differed = named(differences),
+                "Secret was changed by somebody else and has been put right"
+            );
+        }
+        (Outcome::Stalled { reason, message } | Outcome::Retrying { reason, message }, _) => {
             tracing::error!(key, reason, error = message.as_str(), "not unsealed");
         }
     }

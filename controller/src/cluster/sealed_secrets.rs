@@ -4,29 +4,37 @@
 //! missed what happened meanwhile: then each object is looked at that there is, or that there was.
 
 use futures::StreamExt as _;
-use kube::Api;
+use kube::api::ListParams;
 use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
+use kube::{Api, Client, ResourceExt as _};
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::api_resource;
+use super::scope::Scope;
 use super::triggers::{Triggers, key_of};
 use crate::metrics::{Metrics, UnsealError};
 
-/// Watches SealedSecrets until `stop`.
+/// Watches the SealedSecrets of a scope until `stop`.
 pub(super) fn watch(
-    api: Api<DynamicObject>,
+    client: &Client,
+    scope: &Scope,
     metrics: Metrics,
     triggers: Triggers,
     stop: CancellationToken,
 ) -> Store<DynamicObject> {
     let writer = reflector::store::Writer::new(api_resource());
     let store = writer.as_reader();
-    let events = watcher::watcher(api, watcher::Config::default());
+    let mut config = watcher::Config::default();
+    if let Some(selector) = scope.selector.as_text() {
+        config = config.labels(selector);
+    }
+    let events = watcher::watcher(api(client, scope.namespace.as_deref()), config)
+        .modify(|object| object.managed_fields_mut().clear());
     let events = reflector::reflector(writer, events).default_backoff();
-    let objects = store.clone();
+    let (objects, namespace) = (store.clone(), scope.namespace.clone());
     tokio::spawn(async move {
         let mut events = std::pin::pin!(events.take_until(stop.cancelled_owned()));
         while let Some(event) = events.next().await {
@@ -35,11 +43,11 @@ pub(super) fn watch(
                     vec![ObjectRef::from_obj_with(&object, api_resource())]
                 }
                 // Not earlier: only now does the store hold them.
-                Ok(Event::InitDone) => listed(&objects, &metrics),
+                Ok(Event::InitDone) => listed(&objects, namespace.as_deref(), &metrics),
                 Ok(Event::Init | Event::InitApply(_)) => Vec::new(),
                 Err(error) => {
                     metrics.unseal_error(UnsealError::Fetch, "");
-                    tracing::warn!(error = %crate::describe(&error), "watch of SealedSecrets failed, will retry");
+                    tracing::warn!(namespace, error = %crate::describe(&error), "watch of SealedSecrets failed, will retry");
                     Vec::new()
                 }
             };
@@ -54,7 +62,11 @@ pub(super) fn watch(
 }
 
 /// Every object that there is, and those that are remembered and went without being noticed.
-fn listed(objects: &Store<DynamicObject>, metrics: &Metrics) -> Vec<ObjectRef<DynamicObject>> {
+fn listed(
+    objects: &Store<DynamicObject>,
+    namespace: Option<&str>,
+    metrics: &Metrics,
+) -> Vec<ObjectRef<DynamicObject>> {
     let there = objects.state();
     let mut touched: Vec<_> = there
         .iter()
@@ -62,9 +74,39 @@ fn listed(objects: &Store<DynamicObject>, metrics: &Metrics) -> Vec<ObjectRef<Dy
         .collect();
     let there: std::collections::HashSet<_> = touched.iter().map(key_of).collect();
     let gone = metrics.known_objects();
-    let gone = gone.into_iter().filter(|key| !there.contains(key));
+    let gone = gone
+        .into_iter()
+        .filter(|key| namespace.is_none_or(|namespace| key.0 == namespace) && !there.contains(key));
     touched.extend(
         gone.map(|(namespace, name)| ObjectRef::new_with(&name, api_resource()).within(&namespace)),
     );
     touched
+}
+
+/// The SealedSecret of that name, if there is one.
+///
+/// A list of one, because whoever may watch may list, and needn't have the right to get.
+///
+/// # Errors
+/// What the API server says.
+pub(super) async fn find(
+    client: &Client,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<DynamicObject>, kube::Error> {
+    let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
+    Ok(api(client, Some(namespace))
+        .list(&by_name)
+        .await?
+        .items
+        .into_iter()
+        .next())
+}
+
+/// SealedSecrets of a namespace, or all.
+pub(super) fn api(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
+    match namespace {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &api_resource()),
+        None => Api::all_with(client.clone(), &api_resource()),
+    }
 }

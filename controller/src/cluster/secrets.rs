@@ -32,11 +32,9 @@ pub(super) fn watch(
         None => Api::all(client),
     };
     let (store, writer) = reflector::store();
-    // Helm keeps a Secret for each release; none is ours.
-    let config = watcher::Config::default().fields("type!=helm.sh/release.v1");
     let stream = reflector::reflector(
         writer,
-        watcher::watcher(api, config).modify(|secret| {
+        watcher::watcher(api, watcher::Config::default()).modify(|secret| {
             // All that is looked at is which version of which Secret there is.
             secret.managed_fields_mut().clear();
             secret.annotations_mut().clear();
@@ -44,6 +42,7 @@ pub(super) fn watch(
         }),
     )
     .default_backoff();
+    let namespace = namespace.map(str::to_owned);
     tokio::spawn(async move {
         let mut stream = std::pin::pin!(stream.take_until(stop.cancelled_owned()));
         while let Some(event) = stream.next().await {
@@ -54,7 +53,7 @@ pub(super) fn watch(
                 Ok(Event::InitDone) => all.send(()).await.is_ok(),
                 Ok(Event::Init | Event::InitApply(_)) => true,
                 Err(error) => {
-                    tracing::warn!(error = %crate::describe(&error), "watch of Secrets failed, will retry");
+                    tracing::warn!(namespace, error = %crate::describe(&error), "watch of Secrets failed, will retry");
                     true
                 }
             };

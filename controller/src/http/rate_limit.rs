@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::gcra::Gcra;
+
 /// Most clients that are remembered at once.
 const MAX_CLIENTS: usize = 4096;
 
@@ -64,33 +66,32 @@ impl RateLimit {
                 retry_after: reset,
             };
         }
-        let interval = Duration::from_secs(1) / self.rate.per_second;
-        let tolerance = interval.saturating_mul(self.rate.burst);
+        let rate = Gcra::new(
+            Duration::from_secs(1) / self.rate.per_second,
+            self.rate.burst,
+        );
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if clients.len() >= MAX_CLIENTS && !clients.contains_key(client) {
             // Who has its whole allowance back needs no entry; if everybody still counts, somebody
             // is making up names, and all of those share what is left by starting over together.
-            clients.retain(|_, arrival| *arrival > now);
+            clients.retain(|_, due| *due > now);
             if clients.len() >= MAX_CLIENTS {
                 clients.clear();
             }
         }
-        // The theoretical arrival time: when a client that kept to the rate would come next.
-        let arrival = clients.get(client).copied().unwrap_or(now).max(now);
-        let ahead = arrival.duration_since(now);
-        let allowed = ahead <= tolerance;
-        let next = if allowed { arrival + interval } else { arrival };
-        clients.insert(client.to_owned(), next);
-        let reset = next.duration_since(now);
-        let room = (tolerance + interval).saturating_sub(reset);
-        let remaining =
-            u32::try_from(room.as_nanos() / interval.as_nanos().max(1)).unwrap_or(limit);
+        let before = clients.get(client).copied();
+        let turn = rate.turn(before, now);
+        let allowed = turn.wait.is_zero();
+        let due = if allowed { Some(turn.due) } else { before };
+        if let Some(due) = due {
+            clients.insert(client.to_owned(), due);
+        }
         Verdict {
             allowed,
             limit,
-            remaining,
-            reset,
-            retry_after: ahead.saturating_sub(tolerance),
+            remaining: rate.room(due, now),
+            reset: due.unwrap_or(now).saturating_duration_since(now),
+            retry_after: turn.wait,
         }
     }
 }

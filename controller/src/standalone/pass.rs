@@ -12,16 +12,15 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use sealed_secrets_crds::SealedSecret;
-use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 use sha2::{Digest as _, Sha256};
 
 use super::manifests::{self, Found, Manifests};
 use super::removal::{Removal, Sorted};
-use super::status_file::{self, Item, Problem, StatusFile};
+use super::status_file::{self, Drift, Item, Problem, StatusFile};
 use super::volume::{self, ContentDigest, Marker, Volume, VolumeError, content_digest};
 use crate::keys::{self, SharedKeyring};
 use crate::metrics::{self, Metrics, UnsealError};
-use crate::report::{Step, report};
+use crate::report::{Change, Step, report};
 use crate::status::{Outcome, UNMANAGED, next_status};
 use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
 
@@ -67,7 +66,7 @@ struct Done {
     file: PathBuf,
     outcome: Outcome,
     step: Step,
-    written: bool,
+    change: Change,
     /// Whether this is news, and not what is remembered from an earlier pass.
     attempted: bool,
     settled: Option<Settled>,
@@ -198,7 +197,7 @@ impl Pass {
             file: file.clone(),
             outcome,
             step,
-            written: false,
+            change: Change::None,
             attempted: true,
             settled: None,
         };
@@ -221,8 +220,10 @@ impl Pass {
         };
         let volume = Volume::new(&self.folders.out, &key.0, &key.1);
         let input = input_digest(sealed, &found.file, keyring_id);
-        let mut drifted = false;
-        if let Some(settled) = self.settled.get(&key).filter(|it| it.input == input) {
+        let before = self.settled.get(&key).filter(|it| it.input == input);
+        // It was right, and nothing has changed but the files.
+        let was_right = before.is_some_and(|it| it.output.is_ok());
+        if let Some(settled) = before {
             let remembered = Some(settled.clone());
             match &settled.output {
                 Ok(output) if digest_of(&volume).await == Some(*output) => {
@@ -243,7 +244,7 @@ impl Pass {
                         ..done(outcome, Step::Unseal)
                     };
                 }
-                Ok(_) => drifted = true,
+                Ok(_) => {}
             }
         }
         let desired = match self.unsealer.desired(Arc::new(sealed.clone())).await {
@@ -265,10 +266,22 @@ impl Pass {
             file: found.file.clone(),
         };
         let output = content_digest(&desired.data);
-        let write = tokio::task::spawn_blocking(move || volume.write(&desired.data, &marker)).await;
+        let write = tokio::task::spawn_blocking(move || {
+            // A directory that somebody removed is made anew.
+            let edited = was_right && volume.marker().is_ok_and(|marker| marker.is_some());
+            let differences = edited.then(|| volume.differences(&desired.data));
+            let written = volume.write(&desired.data, &marker)?;
+            Ok(match differences {
+                _ if !written => Change::None,
+                Some(differences) => Change::Corrected(differences),
+                None if was_right => Change::Recreated,
+                None => Change::Written,
+            })
+        })
+        .await;
         match write {
-            Ok(Ok(written)) => {
-                if written && drifted {
+            Ok(Ok(change)) => {
+                if change.is_drift() {
                     self.metrics.drift_corrected(&key.0);
                 }
                 let settled = Some(Settled {
@@ -276,7 +289,7 @@ impl Pass {
                     output: Ok(output),
                 });
                 Done {
-                    written,
+                    change,
                     settled,
                     ..done(Outcome::Synced, Step::Update)
                 }
@@ -326,16 +339,11 @@ impl Pass {
     /// the status is written.
     fn publish(&mut self, done: Vec<Done>, sorted: Sorted, manifests: &Manifests) -> bool {
         let now = Timestamp::now();
-        let before: HashMap<ObjectKey, SealedSecretStatus> = self
+        let before: HashMap<ObjectKey, Item> = self
             .status
             .items
             .iter()
-            .map(|item| {
-                (
-                    (item.namespace.clone(), item.name.clone()),
-                    item.status.clone(),
-                )
-            })
+            .map(|item| ((item.namespace.clone(), item.name.clone()), item.clone()))
             .collect();
         self.settled = done
             .iter()
@@ -353,7 +361,7 @@ impl Pass {
                 file,
                 outcome,
                 step: Step::Unseal,
-                written: false,
+                change: Change::None,
                 attempted: false,
                 settled: None,
             }
@@ -366,28 +374,20 @@ impl Pass {
             }
         }
         for done in done.into_iter().chain(kept) {
-            let previous = before.get(&done.key);
+            let item = before.get(&done.key);
+            let previous = item.map(|item| &item.status);
             let (namespace, name) = done.key.clone();
-            if let Some(report) = report(previous, &done.outcome, done.step, done.written) {
-                let key = format!("{namespace}/{name}");
-                if report.warning {
-                    tracing::error!(
-                        key,
-                        reason = report.reason,
-                        error = report.message,
-                        "not unsealed"
-                    );
-                } else {
-                    tracing::info!(
-                        key,
-                        reason = report.reason,
-                        "SealedSecret unsealed successfully"
-                    );
-                }
+            if let Some(report) = report(previous, &done.outcome, done.step, &done.change) {
+                report.log(&format!("{namespace}/{name}"));
             }
             let status = next_status(previous, None, &done.outcome, now)
                 .or_else(|| previous.cloned())
                 .unwrap_or_default();
+            let drift = item.and_then(|item| item.drift.clone());
+            let drift = match done.change {
+                Change::Corrected(differed) => Some(Drift::next(drift, differed, now)),
+                Change::None | Change::Written | Change::Recreated => drift,
+            };
             items.insert(
                 done.key,
                 Item {
@@ -395,6 +395,7 @@ impl Pass {
                     name,
                     file: done.file,
                     status,
+                    drift,
                 },
             );
         }

@@ -13,10 +13,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use sealed_secrets_crds::SealedSecretStatus;
 use serde::{Deserialize, Serialize};
 
 use super::atomic_file;
+use crate::status::whole_seconds;
 
 /// The content of the file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +37,32 @@ pub(super) struct Item {
     /// The manifest, relative to the folder of manifests.
     pub(super) file: PathBuf,
     pub(super) status: SealedSecretStatus,
+    /// What somebody else changed and was put right, if that has happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) drift: Option<Drift>,
+}
+
+/// Changes by others that were put right.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Drift {
+    /// How often.
+    pub(super) corrections: u64,
+    /// When the last time, RFC 3339 in UTC.
+    pub(super) last_corrected: String,
+    /// What differed then, by name.
+    pub(super) differed: Vec<String>,
+}
+
+impl Drift {
+    /// After another correction.
+    pub(super) fn next(before: Option<Self>, differed: Vec<String>, now: Timestamp) -> Self {
+        Self {
+            corrections: before.map_or(1, |it| it.corrections.saturating_add(1)),
+            last_corrected: whole_seconds(now),
+            differed,
+        }
+    }
 }
 
 /// A file that can't be read.

@@ -12,6 +12,8 @@
 //! new version counts, after it nothing of the old. A key of a Secret can't start with `..`, so
 //! the layout's own names never meet one.
 
+mod difference;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File};
