@@ -27,7 +27,7 @@ use pflag::Occurrence;
 
 pub(crate) use flags::Group;
 pub use help::usage;
-pub(crate) use shared::shared_flags;
+pub(crate) use shared::{flag_variable, shared_flags};
 
 /// What the user asked for.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 //! module with its arguments and what it does; the flags that say where certificate, cluster and
 //! keys are come from the rows of the flag form.
 
+mod completion;
 mod diff;
 mod inspect;
 pub(crate) mod set;
@@ -22,13 +23,23 @@ use crate::error::{Error, Explain};
 use crate::run::Run;
 use crate::settings::Sealing;
 
+pub use completion::NoPage;
+
 /// A subcommand with its arguments.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
+    /// Print the completion script for a shell
+    #[command(long_about = completion::COMPLETION_LONG_ABOUT)]
+    Completion(completion::Completion),
     /// Tell what differs between two sealed files
+    #[command(long_about = diff::LONG_ABOUT)]
     Diff(diff::Diff),
     /// Tell what is in sealed files, and what is wrong with them
+    #[command(long_about = inspect::LONG_ABOUT)]
     Inspect(inspect::Inspect),
+    /// Print a manual page
+    #[command(long_about = completion::MAN_LONG_ABOUT)]
+    Man(completion::Man),
     /// Create or change an item of a SealedSecret in a file
     Set(set::Set),
     /// Remove items from a SealedSecret in a file
@@ -90,6 +101,8 @@ impl Command {
     /// Does it.
     pub(crate) fn execute(&self, run: &Run<'_>) -> Result<ExitCode, Error> {
         match self {
+            Self::Completion(completion) => completion.execute(),
+            Self::Man(man) => man.execute(),
             Self::Diff(diff) => diff.execute(),
             Self::Inspect(inspect) => inspect.execute(run),
             Self::Set(set) => set.execute(run),

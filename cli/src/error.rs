@@ -4,8 +4,8 @@ use std::error::Error as StdError;
 
 use crate::args::FlagError;
 use crate::certificate::CertificateError;
-use crate::command::CommandLineError;
 use crate::command::set::SetError;
+use crate::command::{CommandLineError, NoPage};
 use crate::controller_client::ControllerError;
 use crate::diff::DiffError;
 use crate::input::InputError;
@@ -81,6 +81,9 @@ pub enum Error {
     /// A folder can't be looked into.
     #[error(transparent)]
     List(#[from] ListError),
+    /// There is no such manual page.
+    #[error(transparent)]
+    NoPage(#[from] NoPage),
     /// Two files can't be compared.
     #[error(transparent)]
     Diff(#[from] DiffError),
@@ -125,6 +128,7 @@ impl Error {
             Self::Remote(error) => error.hint(),
             Self::Recover(error) => error.hint(),
             Self::List(error) => error.hint(),
+            Self::NoPage(_) => Some("kubeseal --help names the subcommands".to_owned()),
             Self::Diff(error) => error.hint(),
             Self::Output(error) => error.hint(),
         }

@@ -6,7 +6,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`args`], [`mod@env`], [`mode`] | what the user wants |
-//! | [`command`] | the subcommands, each a thin module |
+//! | [`command`], [`reference`] | the subcommands, each a thin module; what is generated of the grammar |
 //! | [`input`], [`output`] | documents in, the result out: all of it or nothing |
 //! | [`certificate`], [`download`] | the key to seal with: a file, the web, the controller |
 //! | [`settings`], [`project`], [`clusters`] | what a project file says, and one output for each cluster |
@@ -41,6 +41,7 @@ pub mod pod;
 pub mod project;
 pub mod raw;
 pub mod recover;
+pub mod reference;
 pub mod remote;
 pub mod seal;
 pub mod sealed_input;

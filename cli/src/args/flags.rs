@@ -46,7 +46,7 @@ pub(crate) enum Group {
 }
 
 impl Group {
-    pub(super) const LISTED: [(Group, &'static str); 6] = [
+    pub(crate) const LISTED: [(Group, &'static str); 6] = [
         (Group::Modes, "What to do, if not to seal Secrets"),
         (Group::Files, "Input and output"),
         (Group::Sealing, "How to seal"),

@@ -27,6 +27,15 @@ capitals, with - as _. The command line wins. Exit code: 0 done, 1 failed, 2 wro
 /// The whole text.
 pub fn usage() -> String {
     let mut text = HEAD.to_owned();
+    text.push_str("\nSubcommands (kubeseal COMMAND --help tells more):\n");
+    for command in crate::command::grammar().get_subcommands() {
+        let about = command.get_about().map(ToString::to_string);
+        text.push_str(&format!(
+            "  {:<12}{}\n",
+            command.get_name(),
+            about.unwrap_or_default()
+        ));
+    }
     for (group, title) in Group::LISTED {
         text.push_str(&format!("\n{title}:\n"));
         FLAGS

@@ -19,6 +19,14 @@ pub(crate) fn shared_flags(groups: &[Group]) -> impl Iterator<Item = Arg> {
         .map(arg)
 }
 
+/// The variable of the flag named `name`, if there is such a flag.
+pub(crate) fn flag_variable(name: &str) -> Option<String> {
+    FLAGS
+        .iter()
+        .find(|flag| flag.name == name && flag.has_variable())
+        .map(Flag::variable)
+}
+
 impl Options {
     /// The options of a subcommand, whose arguments came from [`shared_flags`].
     pub(crate) fn of_matches(

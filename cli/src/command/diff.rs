@@ -10,15 +10,17 @@ use crate::input::Source;
 use crate::output::{Destination, OutputError};
 use crate::textconv::textconv;
 
-/// Arguments of `kubeseal diff`.
-#[derive(Debug, clap::Args)]
-#[command(
-    override_usage = "kubeseal diff [-o text|json] A B\n       kubeseal diff --textconv FILE",
-    long_about = "Tells what differs between two sealed files: items that were added, removed or sealed again, name, \
+/// What `--help` says.
+pub(super) const LONG_ABOUT: &str = "Tells what differs between two sealed files: items that were added, removed or sealed again, name, \
                   namespace, scope, and the template. No key is needed, and so equal values that were sealed again \
                   count as changed.\n\nExit code: 0 nothing differs, 1 something does, 2 it can't be told.\n\nWith \
                   --textconv one file is printed with its sealed values replaced by their lengths and digests: for \
-                  Git, to show readable diffs."
+                  Git, to show readable diffs.";
+
+/// Arguments of `kubeseal diff`.
+#[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "kubeseal diff [-o text|json] A B\n       kubeseal diff --textconv FILE"
 )]
 pub struct Diff {
     /// Old and new file; - is standard input. With --textconv, the one file

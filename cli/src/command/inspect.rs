@@ -12,14 +12,14 @@ use crate::inspect::{self, CertificateReport, FileReport, Only, Report};
 use crate::output::{Destination, OutputError};
 use crate::run::Run;
 
-/// Arguments of `kubeseal inspect`.
-#[derive(Debug, clap::Args)]
-#[command(
-    long_about = "Tells what is in sealed files without any key: names, scope, the sizes of items and of the key. \
+/// What `--help` says.
+pub(super) const LONG_ABOUT: &str = "Tells what is in sealed files without any key: names, scope, the sizes of items and of the key. \
                   Names what is wrong with them, and plain Secrets, and exits with 1 then.\n\nOf a folder, all files \
                   named *.yaml, *.yml and *.json are looked at, but for hidden ones. Documents of other kinds are \
-                  passed over."
-)]
+                  passed over.";
+
+/// Arguments of `kubeseal inspect`.
+#[derive(Debug, clap::Args)]
 pub struct Inspect {
     /// Files or folders to look at; - is standard input
     #[arg(value_name = "FILE", required = true)]

@@ -10,6 +10,7 @@ mod api_server;
 mod bench;
 mod certificates;
 mod cluster;
+mod completing;
 mod differing;
 mod documents;
 mod editing;
