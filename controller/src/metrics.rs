@@ -77,6 +77,9 @@ pub enum UnsealError {
 }
 
 impl UnsealError {
+    /// Those that name a namespace.
+    const OF_OBJECTS: [Self; 4] = [Self::Unseal, Self::Unmanaged, Self::Update, Self::Status];
+
     /// The error that an outcome is; `None` if the Secret is as it should be.
     pub fn of(outcome: &Outcome, step: Step) -> Option<Self> {
         match outcome {
@@ -170,6 +173,8 @@ impl Metrics {
             queue: Queue::default(),
         };
         inner.register();
+        let fetch = [UnsealError::Fetch.reason(), ""];
+        let _ = inner.unseal_errors.with_label_values(&fetch);
         Self(Arc::new(inner))
     }
 
@@ -190,7 +195,8 @@ impl Metrics {
         drop(Reconcile { duration, began });
     }
 
-    /// Counts a failed reconcile; `namespace` is empty where no object is meant.
+    /// Counts a failed reconcile; `namespace` is empty for [`UnsealError::Fetch`], which is about all
+    /// objects.
     pub fn unseal_error(&self, error: UnsealError, namespace: &str) {
         let labels = [error.reason(), namespace];
         self.0.unseal_errors.with_label_values(&labels).inc();
@@ -209,8 +215,8 @@ impl Metrics {
     /// Remembers an object's conditions; `instance` is the value of its label
     /// `app.kubernetes.io/instance`.
     pub fn object(&self, key: &ObjectKey, instance: Option<&str>, conditions: &[Condition]) {
-        if self.0.objects.set(key, instance, conditions) {
-            self.0.namespaces.enter(&key.0);
+        if self.0.objects.set(key, instance, conditions) && self.0.namespaces.enter(&key.0) {
+            self.meet_namespace(&key.0);
         }
     }
 
@@ -259,15 +265,19 @@ impl Metrics {
         duration.observe(began.elapsed().as_secs_f64());
     }
 
+    /// Starts the counters of a namespace at zero: the first error would be none to `rate()` if the
+    /// series began with it.
+    fn meet_namespace(&self, namespace: &str) {
+        for error in UnsealError::OF_OBJECTS {
+            let labels = [error.reason(), namespace];
+            let _ = self.0.unseal_errors.with_label_values(&labels);
+        }
+        let _ = self.0.drift_corrected.with_label_values(&[namespace]);
+    }
+
     /// The series of a namespace without SealedSecrets.
     fn forget_namespace(&self, namespace: &str) {
-        for error in [
-            UnsealError::Fetch,
-            UnsealError::Unseal,
-            UnsealError::Unmanaged,
-            UnsealError::Update,
-            UnsealError::Status,
-        ] {
+        for error in UnsealError::OF_OBJECTS {
             // An error means that there is no such series.
             let labels = [error.reason(), namespace];
             let _ = self.0.unseal_errors.remove_label_values(&labels);
@@ -400,7 +410,7 @@ mod tests {
             .lines()
             .filter(|line| line.contains("namespace=\"preview-"))
             .count();
-        assert!((1..=2 * namespaces::MAX_LEFT).contains(&series), "{series}");
+        assert!((1..=5 * namespaces::MAX_LEFT).contains(&series), "{series}");
         assert!(text.contains("namespace=\"preview-999\""));
         assert!(text.contains("namespace=\"stays\""));
     }

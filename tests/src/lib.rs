@@ -20,6 +20,7 @@ pub mod install;
 pub mod installation;
 pub mod kubeconfig;
 pub mod logs;
+pub mod metrics;
 pub mod netns;
 pub mod plaintexts;
 pub mod preparation;

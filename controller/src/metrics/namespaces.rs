@@ -18,16 +18,16 @@ struct Counted {
 }
 
 impl Namespaces {
-    /// An object appeared.
-    pub(super) fn enter(&self, namespace: &str) {
+    /// An object appeared; returns whether it is the first of its namespace.
+    pub(super) fn enter(&self, namespace: &str) -> bool {
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match counted.objects.get_mut(namespace) {
-            Some(count) => *count += 1,
-            None => {
-                counted.objects.insert(namespace.to_owned(), 1);
-                counted.left.retain(|left| left != namespace);
-            }
-        }
+        let Some(count) = counted.objects.get_mut(namespace) else {
+            counted.objects.insert(namespace.to_owned(), 1);
+            counted.left.retain(|left| left != namespace);
+            return true;
+        };
+        *count += 1;
+        false
     }
 
     /// An object went; returns the namespaces to forget.
