@@ -204,7 +204,8 @@ async fn both_installs_run_the_same_pod(context: Context) -> TestResult {
 
 async fn namespaced_install_unseals_in_its_namespace_only(context: Context) -> TestResult {
     let control_plane = context.control_plane().await?;
-    make_namespace(&control_plane, NAMESPACED, "restricted").await?;
+    // The stand-in for the controller's Pod has no place in a restricted namespace.
+    make_namespace(&control_plane, NAMESPACED, "privileged").await?;
     let deployment = installed(&control_plane, "namespaced/", NAMESPACED).await?;
     let arguments = container(deployment)?.args.unwrap_or_default();
     let identity = Identity::of(&control_plane, NAMESPACED, NAME).await?;
@@ -248,6 +249,9 @@ async fn ordinary_users_reach_the_http_api_and_nothing_else(context: Context) ->
     let installation = Installation::new(&control_plane).await?;
     let _controller = installation.start(&context, "controller", &[]).await?;
     let namespace = new_namespace(&control_plane.client()).await?;
+    let account = json!({ "apiVersion": "v1", "kind": "ServiceAccount",
+        "metadata": { "name": "somebody", "namespace": namespace } });
+    install::apply_text(&control_plane, &account.to_string()).await?;
     let user = Identity::of(&control_plane, &namespace, "somebody").await?;
     let manifest = secret_manifest(&namespace, "db", &[("password", "x")]);
     let kubeseal = context.kubeseal()?.env("KUBECONFIG", user.kubeconfig());

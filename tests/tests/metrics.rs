@@ -9,8 +9,9 @@ use sealed_secrets_tests::cluster::Cluster;
 use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::http::{get, send, serves};
-use sealed_secrets_tests::installation::{NAMESPACE, deploy};
-use sealed_secrets_tests::metrics::{Exposition, becomes, expression::Expression};
+use sealed_secrets_tests::installation::NAMESPACE;
+use sealed_secrets_tests::metrics::expression::{self, Expression};
+use sealed_secrets_tests::metrics::{Exposition, becomes};
 use sealed_secrets_tests::proxy::{Fault, Matching, Verb};
 use sealed_secrets_tests::sealed::{self, synced};
 use sealed_secrets_tests::standalone::Standalone;
@@ -134,33 +135,6 @@ fn has_every_metric(exposition: &Exposition) {
     }
 }
 
-/// Every expression of the dashboard and of the alerts, with a name for messages.
-fn expressions() -> Result<Vec<(String, String)>, Box<dyn std::error::Error + Send + Sync>> {
-    let mut expressions = Vec::new();
-    let text = std::fs::read_to_string(deploy("grafana-dashboard.json"))?;
-    let dashboard: Value = serde_json::from_str(&text)?;
-    for panel in dashboard["panels"].as_array().ok_or("no panels")? {
-        for target in panel["targets"].as_array().ok_or("no targets")? {
-            let expression = target["expr"].as_str().ok_or("no expression")?;
-            expressions.push((panel["title"].to_string(), expression.to_owned()));
-        }
-    }
-    let alerts = std::fs::read_to_string(deploy("prometheus-alerts.yaml"))?;
-    let mut alert = String::new();
-    for line in alerts.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix("- alert: ") {
-            name.clone_into(&mut alert);
-        } else if let Some(expression) = line.strip_prefix("expr: ") {
-            expressions.push((alert.clone(), expression.to_owned()));
-        }
-    }
-    assert_eq!(
-        alerts.matches("- alert:").count(),
-        alerts.matches("expr: ").count()
-    );
-    Ok(expressions)
-}
-
 async fn every_metric_has_its_name_type_and_labels(context: Context) -> TestResult {
     let cluster = Cluster::new(&context).await?;
     let metrics = cluster.installation.metrics();
@@ -225,7 +199,7 @@ async fn every_metric_has_its_name_type_and_labels(context: Context) -> TestResu
 
     // What alerts and panels ask for is there.
     let mut wrong = BTreeMap::new();
-    let expressions = expressions()?;
+    let expressions = expression::shipped()?;
     assert!(expressions.len() > 20, "{expressions:?}");
     for (place, text) in expressions {
         let expression = Expression::read(&text);

@@ -3,7 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::Value;
+
 use super::Exposition;
+use crate::TestError;
+use crate::installation::deploy;
 
 /// Words of the language that are neither functions nor metrics.
 const WORDS: [&str; 14] = [
@@ -99,6 +103,36 @@ impl Expression {
         );
         missing
     }
+}
+
+/// Every expression of the dashboard and of the alerts in `deploy/`, behind the name of its place.
+///
+/// # Errors
+/// Fails when a file can't be read, or isn't as expected.
+pub fn shipped() -> Result<Vec<(String, String)>, TestError> {
+    let mut expressions = Vec::new();
+    let text = std::fs::read_to_string(deploy("grafana-dashboard.json"))?;
+    let dashboard: Value = serde_json::from_str(&text)?;
+    for panel in dashboard["panels"].as_array().ok_or("no panels")? {
+        for target in panel["targets"].as_array().ok_or("no targets")? {
+            let expression = target["expr"].as_str().ok_or("no expression")?;
+            expressions.push((panel["title"].to_string(), expression.to_owned()));
+        }
+    }
+    let alerts = std::fs::read_to_string(deploy("prometheus-alerts.yaml"))?;
+    let mut alert = String::new();
+    for line in alerts.lines().map(str::trim) {
+        if let Some(name) = line.strip_prefix("- alert: ") {
+            name.clone_into(&mut alert);
+        } else if let Some(expression) = line.strip_prefix("expr: ") {
+            expressions.push((alert.clone(), expression.to_owned()));
+        }
+    }
+    // One that is folded over several lines would be overlooked.
+    if alerts.matches("- alert:").count() != alerts.matches("expr: ").count() {
+        return Err("not every alert has its expression on one line".into());
+    }
+    Ok(expressions)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
