@@ -77,16 +77,10 @@ impl Scope {
             &self,
             metrics.clone(),
             triggers.clone(),
+            listed,
             stop.clone(),
         );
         tokio::spawn(trigger_all(objects.clone(), triggers, resync));
-        let store = objects.clone();
-        tokio::spawn(async move {
-            if store.wait_until_ready().await.is_ok() {
-                // Nobody may be waiting any more.
-                let _ = listed.send(());
-            }
-        });
         let context = Arc::new(Context::new(Arc::clone(&shared), objects.clone(), secrets));
         let gone = Arc::clone(&context);
         Controller::for_stream_with(futures::stream::pending(), objects, api_resource())

@@ -10,6 +10,7 @@ use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt as _};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::api_resource;
@@ -17,12 +18,17 @@ use super::scope::Scope;
 use super::triggers::{Triggers, key_of};
 use crate::metrics::{Metrics, UnsealError};
 
-/// Watches the SealedSecrets of a scope until `stop`.
+/// Watches the SealedSecrets of a scope until `stop`; tells `listed` when all have been listed for the
+/// first time.
+///
+/// Whoever waits for that has to use `listed`: a store wakes only one of those who wait for it, and
+/// that is its controller.
 pub(super) fn watch(
     client: &Client,
     scope: &Scope,
     metrics: Metrics,
     triggers: Triggers,
+    listed: oneshot::Sender<()>,
     stop: CancellationToken,
 ) -> Store<DynamicObject> {
     let writer = reflector::store::Writer::new(api_resource());
@@ -36,6 +42,7 @@ pub(super) fn watch(
     let events = reflector::reflector(writer, events).default_backoff();
     let (objects, namespace) = (store.clone(), scope.namespace.clone());
     tokio::spawn(async move {
+        let mut listed = Some(listed);
         let mut events = std::pin::pin!(events.take_until(stop.cancelled_owned()));
         while let Some(event) = events.next().await {
             let touched = match event {
@@ -43,7 +50,13 @@ pub(super) fn watch(
                     vec![ObjectRef::from_obj_with(&object, api_resource())]
                 }
                 // Not earlier: only now does the store hold them.
-                Ok(Event::InitDone) => listed(&objects, namespace.as_deref(), &metrics),
+                Ok(Event::InitDone) => {
+                    if let Some(listed) = listed.take() {
+                        // Nobody may be waiting any more.
+                        let _ = listed.send(());
+                    }
+                    all(&objects, namespace.as_deref(), &metrics)
+                }
                 Ok(Event::Init | Event::InitApply(_)) => Vec::new(),
                 Err(error) => {
                     metrics.unseal_error(UnsealError::Fetch, "");
@@ -62,7 +75,7 @@ pub(super) fn watch(
 }
 
 /// Every object that there is, and those that are remembered and went without being noticed.
-fn listed(
+fn all(
     objects: &Store<DynamicObject>,
     namespace: Option<&str>,
     metrics: &Metrics,
