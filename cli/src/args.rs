@@ -26,7 +26,7 @@ use flags::{FLAGS, Flag};
 use pflag::Occurrence;
 
 pub(crate) use flags::Group;
-pub use help::usage;
+pub use help::{short_help, usage};
 pub(crate) use shared::{flag_variable, shared_flags};
 
 /// What the user asked for.

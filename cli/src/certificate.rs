@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use reqwest::Url;
-use sealed_secrets_core::{Certificate, CertificateError as Unusable, PublicKey};
+use sealed_secrets_core::{Certificate, CertificateError as Unusable};
 
 use crate::args::Options;
 use crate::controller_client::{Controller, ControllerError};
@@ -112,21 +112,21 @@ impl Origin {
         }
     }
 
-    /// The key to seal with.
+    /// The certificate, which must not have expired at the time of `now`.
     ///
     /// # Errors
-    /// It can't be had, or is none to seal with at the time of `now`.
-    pub fn public_key(
+    /// It can't be had, or is none to seal with.
+    pub fn valid_certificate(
         &self,
         options: &Options,
         environment: &Environment,
         now: Timestamp,
-    ) -> Result<PublicKey, CertificateError> {
+    ) -> Result<Certificate, CertificateError> {
         let certificate = self.certificate(options, environment)?;
         certificate
             .check_not_expired(now)
             .map_err(|source| self.unusable(source))?;
-        Ok(certificate.public_key().clone())
+        Ok(certificate)
     }
 
     /// The certificate, expired or not.

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use crate::args::FlagError;
+use crate::args::{self, FlagError};
 use crate::certificate::CertificateError;
 use crate::command::set::SetError;
 use crate::command::{CommandLineError, NoPage};
@@ -45,6 +45,9 @@ pub enum Error {
     /// The project file, or the clusters, are wrong.
     #[error(transparent)]
     Settings(#[from] SettingsError),
+    /// Nobody gave anything to seal.
+    #[error("nothing to seal: give a Secret on standard input, or with -f FILE")]
+    NoInput,
     /// The input can't be read.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -104,6 +107,9 @@ impl Error {
     /// What stderr gets: the message on one line, and the hint on another.
     pub fn report(&self) -> String {
         let mut report = format!("error: {}\n", on_one_line(&with_sources(self)));
+        if matches!(self, Self::NoInput) {
+            report.push_str(&args::short_help());
+        }
         if let Some(hint) = self.hint() {
             report.push_str(&format!("hint: {}\n", on_one_line(&hint)));
         }
@@ -115,6 +121,7 @@ impl Error {
             Self::Flag(error) => error.hint(),
             Self::CommandLine(error) => error.hint(),
             Self::Mode(error) => error.hint(),
+            Self::NoInput => Some("kubeseal --help tells everything".to_owned()),
             Self::Settings(error) => error.hint(),
             Self::Input(error) => error.hint(),
             Self::Certificate(error) => error.hint(),
@@ -161,7 +168,7 @@ pub(crate) fn root_cause(error: &dyn StdError) -> String {
 }
 
 /// Lines joined, and control characters, which may come from the input, made visible.
-fn on_one_line(text: &str) -> String {
+pub(crate) fn on_one_line(text: &str) -> String {
     let lines: Vec<&str> = text
         .lines()
         .map(str::trim_end)

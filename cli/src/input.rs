@@ -59,6 +59,11 @@ impl Source {
         }
     }
 
+    /// Whether a person sits at the other end, who may not know that something is waited for.
+    pub fn is_terminal(&self) -> bool {
+        *self == Self::Stdin && io::stdin().is_terminal()
+    }
+
     /// Everything there is. `expected` says what to type where a person sits at the other end.
     ///
     /// # Errors

@@ -48,6 +48,7 @@ pub mod sealed_input;
 pub mod settings;
 pub mod textconv;
 
+mod message;
 mod run;
 
 pub use run::run;

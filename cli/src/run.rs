@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sealed_secrets_core::PublicKey;
 use sealed_secrets_crds::SealedSecret;
 use zeroize::Zeroizing;
@@ -19,6 +19,7 @@ use crate::env::Environment;
 use crate::error::Error;
 use crate::input::Source;
 use crate::merge::Target;
+use crate::message;
 use crate::mode::Mode;
 use crate::namespace::Namespaces;
 use crate::output::{Destination, Format};
@@ -29,6 +30,9 @@ use crate::seal::{self, Rules};
 use crate::sealed_input;
 use crate::settings;
 
+/// How long before its end a certificate is worth a warning.
+const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 const SECRETS: &str = "Secrets in JSON or YAML";
 
 /// Does what the command line (without the program's name) asks for.
@@ -36,7 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) 
     match execute(args, environment) {
         Ok(code) => code,
         Err(error) => {
-            eprint!("{}", error.report());
+            message::say(&error.report());
             ExitCode::from(error.exit_code())
         }
     }
@@ -125,13 +129,19 @@ impl<'run> Run<'run> {
         let format = self.format()?;
         let origin = self.origin()?;
         let source = Source::of(&self.options.secret_file);
+        if source.is_terminal() {
+            return Err(Error::NoInput);
+        }
         let documents = source.documents(&source.read(SECRETS)?, "Secret")?;
         let input = source.to_string();
         let ready = seal::prepare(&documents, &input, &self.rules(), &self.namespaces)?;
+        for warning in seal::warnings(&ready, &input) {
+            message::warn(&warning);
+        }
         if !self.clusters.is_empty() {
             return self.seal_for_clusters(&ready, &input);
         }
-        let key = origin.public_key(self.options, self.environment, self.now)?;
+        let key = self.key(&origin)?;
         let sealed = seal::seal(&ready, &input, &key, &mut rand::rng())?;
         let mut result = Zeroizing::new(String::new());
         for object in &sealed {
@@ -145,7 +155,7 @@ impl<'run> Run<'run> {
         let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
         for cluster in &self.clusters {
             let origin = Origin::of(&cluster.cert)?;
-            let key = origin.public_key(self.options, self.environment, self.now)?;
+            let key = self.key(&origin)?;
             for object in seal::seal(ready, input, &key, &mut rand::rng())? {
                 let (name, namespace) = (object.name(), object.namespace());
                 let path = clusters::file_name(&pattern, name, namespace, &cluster.name)?;
@@ -163,7 +173,7 @@ impl<'run> Run<'run> {
         let label = raw::label(self.options, self.environment, &self.namespaces)?;
         let origin = self.origin()?;
         let value = raw::source(self.options).read("the value to seal")?;
-        let key = origin.public_key(self.options, self.environment, self.now)?;
+        let key = self.key(&origin)?;
         let sealed = raw::seal(&value, &label, &key, &mut rand::rng())?;
         Ok(self.destination().write(sealed.as_bytes())?)
     }
@@ -180,7 +190,7 @@ impl<'run> Run<'run> {
             &self.rules(),
             &self.namespaces,
         )?;
-        let key = origin.public_key(self.options, self.environment, self.now)?;
+        let key = self.key(&origin)?;
         target.merge(&additions, &key, &mut rand::rng())?;
         Ok(target.save(format)?)
     }
@@ -246,8 +256,21 @@ impl<'run> Run<'run> {
 
     /// The key to seal with.
     pub(crate) fn public_key(&self) -> Result<PublicKey, Error> {
-        let origin = self.origin()?;
-        Ok(origin.public_key(self.options, self.environment, self.now)?)
+        self.key(&self.origin()?)
+    }
+
+    /// The key of a certificate, which must not have expired; that it soon will is worth a warning.
+    fn key(&self, origin: &Origin) -> Result<PublicKey, Error> {
+        let certificate = origin.valid_certificate(self.options, self.environment, self.now)?;
+        if certificate.not_after().duration_since(self.now) < EXPIRES_SOON {
+            message::warn(&format!(
+                "{} expires at {}",
+                origin.name(),
+                certificate.not_after()
+            ));
+            message::hint("kubeseal --fetch-cert > cert.pem gets the newest one");
+        }
+        Ok(certificate.public_key().clone())
     }
 
     fn origin(&self) -> Result<Origin, Error> {

@@ -3,7 +3,10 @@
 use rand::CryptoRng;
 use sealed_secrets_core::{PublicKey, Scope};
 use sealed_secrets_crds::SealedSecret;
-use sealed_secrets_crds::annotations::{scope_of, set_scope};
+use sealed_secrets_crds::annotations::{
+    CLUSTER_WIDE, NAMESPACE_WIDE, is_true, scope_of, set_scope,
+};
+use sealed_secrets_crds::inspect::{MAX_REQUEST_BYTES, MAX_SECRET_BYTES};
 use sealed_secrets_crds::manifest::Document;
 use sealed_secrets_crds::plain_secret::{PlainSecret, PlainSecretError};
 use sealed_secrets_crds::seal::{SealSecretError, seal_secret};
@@ -59,6 +62,24 @@ pub enum SealProblem {
         /// What is wrong.
         source: NamespaceError,
     },
+    /// The API server would refuse it.
+    #[error(
+        "the values of Secret {name} have {bytes} bytes, the API server takes {MAX_SECRET_BYTES}"
+    )]
+    TooLarge {
+        /// Its name.
+        name: String,
+        /// All values together.
+        bytes: usize,
+    },
+    /// The store behind the API server would refuse the result.
+    #[error("the SealedSecret {name} has {bytes} bytes, etcd takes {MAX_REQUEST_BYTES}")]
+    SealedTooLarge {
+        /// Its name.
+        name: String,
+        /// The SealedSecret as JSON.
+        bytes: usize,
+    },
     /// Encryption fails.
     #[error("Secret {name}")]
     Encrypt {
@@ -75,6 +96,20 @@ pub struct Ready {
     number: usize,
     secret: PlainSecret,
     scope: Scope,
+    two_scopes: bool,
+}
+
+/// What is odd about Secrets that can be sealed all the same.
+pub fn warnings(ready: &[Ready], input: &str) -> Vec<String> {
+    let odd = ready.iter().filter(|ready| ready.two_scopes);
+    odd.map(|Ready { number, secret, .. }| {
+        let name = name_or_none(&secret.name);
+        format!(
+            "{input}: document {number}: Secret {name} has both scope annotations; it is sealed for {}",
+            Scope::ClusterWide
+        )
+    })
+    .collect()
 }
 
 /// Everything about sealing but the encryption. Nothing is contacted, so that bad input is found
@@ -117,14 +152,28 @@ pub fn seal<R: CryptoRng + ?Sized>(
                  number,
                  secret,
                  scope,
+                 ..
              }| {
-                seal_secret(rng, key, secret, *scope).map_err(|source| SealError {
+                let name = || secret.name.clone().unwrap_or_default();
+                let sealed = seal_secret(rng, key, secret, *scope)
+                    .map_err(|source| SealProblem::Encrypt {
+                        name: name(),
+                        source,
+                    })
+                    .and_then(|sealed| {
+                        let bytes = size(&sealed);
+                        if bytes > MAX_REQUEST_BYTES {
+                            return Err(SealProblem::SealedTooLarge {
+                                name: name(),
+                                bytes,
+                            });
+                        }
+                        Ok(sealed)
+                    });
+                sealed.map_err(|problem| SealError {
                     input: input.to_owned(),
                     number: *number,
-                    problem: Box::new(SealProblem::Encrypt {
-                        name: secret.name.clone().unwrap_or_default(),
-                        source,
-                    }),
+                    problem: Box::new(problem),
                 })
             },
         )
@@ -144,6 +193,13 @@ fn complete(
     let Some(name) = secret.name.clone() else {
         return Err(SealProblem::NoName);
     };
+    let bytes: usize = secret.items.values().map(|value| value.len()).sum();
+    if bytes > MAX_SECRET_BYTES {
+        return Err(SealProblem::TooLarge { name, bytes });
+    }
+    let own = Some(&secret.annotations);
+    let two_scopes =
+        rules.scope.is_none() && is_true(own, CLUSTER_WIDE) && is_true(own, NAMESPACE_WIDE);
     if let Some(scope) = rules.scope {
         set_scope(&mut secret.annotations, scope);
     }
@@ -155,7 +211,18 @@ fn complete(
         number: document.number,
         secret,
         scope,
+        two_scopes,
     })
+}
+
+/// The length of the object as JSON; of a small one only that of its items, which is quicker.
+fn size(sealed: &SealedSecret) -> usize {
+    let items = sealed.spec.encrypted_data.values();
+    let items = items.filter_map(|item| item.as_str()).map(str::len).sum();
+    if items < MAX_REQUEST_BYTES / 2 {
+        return items;
+    }
+    serde_json::to_vec(sealed).map_or(items, |json| json.len())
 }
 
 fn name_or_none(name: &Option<String>) -> &str {
@@ -176,6 +243,9 @@ impl Explain for SealError {
                 Some("if that is meant, add --allow-empty-data".to_owned())
             }
             SealProblem::NoName => Some("add it, or give --name".to_owned()),
+            SealProblem::TooLarge { .. } | SealProblem::SealedTooLarge { .. } => {
+                Some("split it into several Secrets, or keep large files elsewhere".to_owned())
+            }
             SealProblem::Namespace { source, .. } => source.hint(),
             _ => None,
         }

@@ -24,8 +24,8 @@ Every flag but those for logging can be given as a variable too: SEALED_SECRETS_
 capitals, with - as _. The command line wins. Exit code: 0 done, 1 failed, 2 wrong flags.
 ";
 
-/// The whole text.
-pub fn usage() -> String {
+/// The most common calls, and the subcommands.
+pub fn short_help() -> String {
     let mut text = HEAD.to_owned();
     text.push_str("\nSubcommands (kubeseal COMMAND --help tells more):\n");
     for command in crate::command::grammar().get_subcommands() {
@@ -36,6 +36,12 @@ pub fn usage() -> String {
             about.unwrap_or_default()
         ));
     }
+    text
+}
+
+/// The whole text.
+pub fn usage() -> String {
+    let mut text = short_help();
     for (group, title) in Group::LISTED {
         text.push_str(&format!("\n{title}:\n"));
         FLAGS

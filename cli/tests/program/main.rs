@@ -9,6 +9,7 @@
 mod api_server;
 mod bench;
 mod certificates;
+mod checks;
 mod cluster;
 mod completing;
 mod differing;

@@ -206,7 +206,9 @@ fn flags_decide_the_scope_before_annotations_do() {
             "stringData": {"k": "v"},
         });
         let args: Vec<&str> = flag.iter().flat_map(|scope| ["--scope", scope]).collect();
-        let sealed = sealed_secret(&bench.seal(&args, input.to_string()).ok());
+        let outcome = bench.seal(&args, input.to_string());
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        let sealed = sealed_secret(&outcome.stdout);
         let found: Vec<String> = sealed
             .metadata
             .annotations
