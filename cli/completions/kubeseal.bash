@@ -41,7 +41,7 @@ _kubeseal() {
 
     case "${cmd}" in
         kubeseal)
-            opts="-h -f -w -o -n --fetch-cert --raw --merge-into --validate --re-encrypt --recovery-unseal --version --help --secret-file --sealed-secret-file --format --from-file --allow-empty-data --project-file --name --namespace --scope --cert --clusters --controller-name --controller-namespace --recovery-private-key --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout completion diff inspect man set unset"
+            opts="-h -f -w -o -n --fetch-cert --raw --merge-into --validate --re-encrypt --recovery-unseal --version --help --secret-file --sealed-secret-file --format --from-file --allow-empty-data --project-file --name --namespace --scope --cert --clusters --cert-cache --controller-name --controller-namespace --recovery-private-key --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout completion diff inspect man set unset"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -228,6 +228,10 @@ _kubeseal() {
                     return 0
                     ;;
                 --clusters)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-cache)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -462,7 +466,7 @@ _kubeseal() {
             return 0
             ;;
         kubeseal__subcmd__set)
-            opts="-n --from-file --value-stdin --name --namespace --scope --cert --clusters --controller-name --controller-namespace --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout"
+            opts="-n --from-file --value-stdin --name --namespace --scope --cert --clusters --cert-cache --controller-name --controller-namespace --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -493,6 +497,10 @@ _kubeseal() {
                     return 0
                     ;;
                 --clusters)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-cache)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

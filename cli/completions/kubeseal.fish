@@ -1,6 +1,6 @@
 # Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
 function __fish_kubeseal_global_optspecs
-    string join \n fetch-cert= raw= merge-into= validate= re-encrypt= recovery-unseal= version= h/help= f/secret-file= w/sealed-secret-file= o/format= from-file= allow-empty-data= project-file= name= n/namespace= scope= cert= clusters= controller-name= controller-namespace= recovery-private-key= kubeconfig= context= cluster= user= server= tls-server-name= proxy-url= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify= disable-compression= token= username= password= as= as-uid= as-group= request-timeout=
+    string join \n fetch-cert= raw= merge-into= validate= re-encrypt= recovery-unseal= version= h/help= f/secret-file= w/sealed-secret-file= o/format= from-file= allow-empty-data= project-file= name= n/namespace= scope= cert= clusters= cert-cache= controller-name= controller-namespace= recovery-private-key= kubeconfig= context= cluster= user= server= tls-server-name= proxy-url= certificate-authority= client-certificate= client-key= insecure-skip-tls-verify= disable-compression= token= username= password= as= as-uid= as-group= request-timeout=
 end
 
 function __fish_kubeseal_needs_command
@@ -46,7 +46,8 @@ namespace-wide\t''
 cluster-wide\t''"
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -l cert -d 'Certificate to seal with. With a file nothing is contacted. Without this flag the controller is asked.' -r -F
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -l clusters -d 'Seal for each of these clusters, with -w \'FILE-{cluster}.yaml\' into a file for each; {name} and {namespace} may stand there too. Those without CERT are from the project file.' -r
-complete -c kubeseal -n "__fish_kubeseal_needs_command" -l controller-name -d 'Service of the controller (default: sealed-secrets-controller).' -r
+complete -c kubeseal -n "__fish_kubeseal_needs_command" -l cert-cache -d 'Keep the certificate that the controller sends, and seal with it when no cluster answers. Its age is told.' -r
+complete -c kubeseal -n "__fish_kubeseal_needs_command" -l controller-name -d 'Service of the controller (default: sealed-secrets-controller; if there is none, the one in its namespace with the label app.kubernetes.io/name=sealed-secrets).' -r
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -l controller-namespace -d 'Namespace of the controller (default: kube-system).' -r
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -l recovery-private-key -d 'Private keys for --recovery-unseal: PEM files, or backups of the controller\'s key Secrets in JSON or YAML. May be repeated.' -r -F
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -l kubeconfig -d 'The kubeconfig (default: $KUBECONFIG, else ~/.kube/config).' -r -F
@@ -89,7 +90,8 @@ complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -s n -l namespace
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l scope -d 'Where the SealedSecret can be unsealed: strict (under its name and namespace only), namespace-wide (under any name) or cluster-wide (anywhere). Default: what the annotations of the input say, else strict.' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l cert -d 'Certificate to seal with. With a file nothing is contacted. Without this flag the controller is asked.' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l clusters -d 'Seal for each of these clusters, with -w \'FILE-{cluster}.yaml\' into a file for each; {name} and {namespace} may stand there too. Those without CERT are from the project file.' -r
-complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l controller-name -d 'Service of the controller (default: sealed-secrets-controller).' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l cert-cache -d 'Keep the certificate that the controller sends, and seal with it when no cluster answers. Its age is told.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l controller-name -d 'Service of the controller (default: sealed-secrets-controller; if there is none, the one in its namespace with the label app.kubernetes.io/name=sealed-secrets).' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l controller-namespace -d 'Namespace of the controller (default: kube-system).' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l kubeconfig -d 'The kubeconfig (default: $KUBECONFIG, else ~/.kube/config).' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l context -d 'Context of the kubeconfig.' -r

@@ -38,8 +38,12 @@ pub struct Options {
     pub help: bool,
     /// `--cert`: file or URL; empty to ask the controller.
     pub cert: OsString,
+    /// `--cert-cache`
+    pub cert_cache: bool,
     /// `--controller-name`
     pub controller_name: String,
+    /// Whether that was given, so that no other will do.
+    pub controller_is_named: bool,
     /// `--controller-namespace`
     pub controller_namespace: String,
     /// `--format`; empty for the default.
@@ -238,6 +242,8 @@ impl Default for Options {
             version: false,
             help: false,
             cert: OsString::new(),
+            cert_cache: false,
+            controller_is_named: false,
             controller_name: "sealed-secrets-controller".to_owned(),
             controller_namespace: "kube-system".to_owned(),
             format: String::new(),

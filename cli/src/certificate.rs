@@ -3,16 +3,19 @@
 use std::ffi::OsStr;
 use std::io;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use jiff::Timestamp;
 use reqwest::Url;
 use sealed_secrets_core::{Certificate, CertificateError as Unusable};
 
 use crate::args::Options;
+use crate::certificate_cache::{self, Entry};
 use crate::controller_client::{Controller, ControllerError};
 use crate::download::{self, DownloadError};
 use crate::env::Environment;
 use crate::error::Explain;
+use crate::message;
 
 /// Where to get a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -108,7 +111,13 @@ impl Origin {
                 source,
             }),
             Self::Web(url) => Ok(download::fetch(url)?),
-            Self::Controller => Ok(Controller::find(options, environment)?.certificate()?),
+            Self::Controller => {
+                let certificate = Controller::find(options, environment)?.certificate()?;
+                if let Some(cache) = cache(options, environment) {
+                    cache.keep(&certificate);
+                }
+                Ok(certificate)
+            }
         }
     }
 
@@ -138,7 +147,20 @@ impl Origin {
         options: &Options,
         environment: &Environment,
     ) -> Result<Certificate, CertificateError> {
-        let file = self.load(options, environment)?;
+        let file = match self.load(options, environment) {
+            Err(CertificateError::Controller(error)) if error.is_outage() => {
+                let kept = cache(options, environment).and_then(|it| it.kept(SystemTime::now()));
+                let Some(kept) = kept else {
+                    return Err(error.into());
+                };
+                message::warn(&format!(
+                    "{error}: using the certificate that was fetched {} ago",
+                    certificate_cache::in_words(kept.age)
+                ));
+                kept.certificate
+            }
+            file => file?,
+        };
         Certificate::from_pem(&file).map_err(|source| self.unusable(source))
     }
 
@@ -157,6 +179,14 @@ impl Origin {
             Self::Controller => "the certificate of the controller".to_owned(),
         }
     }
+}
+
+/// Where certificates of the controller are kept, if that was asked for.
+fn cache(options: &Options, environment: &Environment) -> Option<Entry> {
+    options
+        .cert_cache
+        .then(|| Entry::of(options, environment))
+        .flatten()
 }
 
 impl Explain for CertificateError {

@@ -6,20 +6,16 @@
 use std::io;
 use std::time::Duration;
 
-use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Limited};
-use k8s_openapi::api::core::v1::Service;
+use http::{Method, StatusCode};
 use kube::Client;
 use sealed_secrets_crds::SealedSecret;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::api_server::{Answer, ApiServer, escaped};
 use crate::args::Options;
 use crate::connection::{self, ConnectionError};
 use crate::env::Environment;
-use crate::error::{Explain, root_cause};
-
-/// No answer is anywhere near as long.
-const MAX_ANSWER: usize = 64 << 20;
+use crate::error::Explain;
 
 /// A controller whose Service was found. All methods block.
 pub struct Controller {
@@ -88,6 +84,8 @@ pub enum ControllerError {
         status: u16,
         /// What the API server says.
         message: String,
+        /// Services that look like a controller's.
+        known: Vec<Address>,
     },
     /// The Service of the controller leads nowhere.
     #[error("Service {}/{} has no ports", address.namespace, address.name)]
@@ -113,6 +111,17 @@ pub enum ControllerError {
         /// What was wanted.
         action: &'static str,
     },
+}
+
+impl ControllerError {
+    /// Whether the cluster, or the controller in it, just doesn't answer.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Answer { .. } => true,
+            Self::Refused { status, .. } => (502..=504).contains(status),
+            _ => false,
+        }
+    }
 }
 
 impl Controller {
@@ -149,27 +158,8 @@ impl Controller {
                 timeout,
             }
         };
-        let path = format!(
-            "/api/v1/namespaces/{}/services/{}",
-            escaped(&address.namespace),
-            escaped(&address.name)
-        );
-        let answer =
-            runtime.block_on(api_server.ask(Method::GET, &path, "application/json", None))?;
-        if !answer.status.is_success() {
-            return Err(ControllerError::Service {
-                address,
-                status: answer.status.as_u16(),
-                message: answer.message(),
-            });
-        }
-        let Ok(service) = serde_json::from_slice::<Service>(&answer.body) else {
-            return Err(ControllerError::Service {
-                address,
-                status: answer.status.as_u16(),
-                message: "the answer is not a Service".to_owned(),
-            });
-        };
+        let found = runtime.block_on(api_server.find(address, options.controller_is_named))?;
+        let (service, address) = found;
         let ports = service.spec.and_then(|spec| spec.ports).unwrap_or_default();
         let Some(port) = ports.into_iter().next() else {
             return Err(ControllerError::NoPort { address });
@@ -276,121 +266,6 @@ impl Controller {
     }
 }
 
-struct ApiServer {
-    client: Client,
-    url: String,
-    timeout: Option<Duration>,
-}
-
-impl ApiServer {
-    async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        accept: &'static str,
-        body: Option<Vec<u8>>,
-    ) -> Result<Answer, ControllerError> {
-        let exchange = self.exchange(method, path, accept, body);
-        match self.timeout {
-            None => exchange.await,
-            Some(after) => match tokio::time::timeout(after, exchange).await {
-                Ok(answer) => answer,
-                Err(_) => Err(ControllerError::Timeout {
-                    server: self.url.clone(),
-                    after,
-                }),
-            },
-        }
-    }
-
-    async fn exchange(
-        &self,
-        method: Method,
-        path: &str,
-        accept: &'static str,
-        body: Option<Vec<u8>>,
-    ) -> Result<Answer, ControllerError> {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::ACCEPT, accept);
-        if body.is_some() {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        let request = request
-            .body(body.unwrap_or_default().into())
-            .expect("names in the path are escaped");
-        let response = self
-            .client
-            .send(request)
-            .await
-            .map_err(|error| self.failure(error))?;
-        let status = response.status();
-        let body = Limited::new(response.into_body(), MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| ControllerError::Answer {
-                server: self.url.clone(),
-                reason: root_cause(error.as_ref()),
-            })?;
-        Ok(Answer {
-            status,
-            body: body.to_bytes().to_vec(),
-        })
-    }
-
-    fn failure(&self, error: kube::Error) -> ControllerError {
-        match error {
-            // Credentials are made when they are first needed: a plugin may be missing.
-            kube::Error::Auth(_) => ControllerError::Settings(Box::new(error)),
-            error => ControllerError::Unreachable {
-                server: self.url.clone(),
-                reason: root_cause(&error),
-            },
-        }
-    }
-}
-
-struct Answer {
-    status: StatusCode,
-    body: Vec<u8>,
-}
-
-impl Answer {
-    /// What the answer says: the message of a Kubernetes Status, or a short text, or its status.
-    fn message(&self) -> String {
-        let status = serde_json::from_slice::<serde_json::Value>(&self.body).ok();
-        if let Some(message) = status
-            .as_ref()
-            .and_then(|status| status.get("message")?.as_str())
-            && !message.is_empty()
-        {
-            return message.to_owned();
-        }
-        let text = String::from_utf8_lossy(&self.body);
-        let text = text.trim();
-        if text.is_empty() || text.len() > 200 || text.starts_with(['{', '<']) {
-            self.status.to_string()
-        } else {
-            format!("{} ({})", text, self.status)
-        }
-    }
-}
-
-/// A name as a part of a path. Kubernetes' own names have nothing to escape.
-fn escaped(name: &str) -> String {
-    let mut escaped = String::with_capacity(name.len());
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
-                escaped.push(char::from(byte));
-            }
-            _ => escaped.push_str(&format!("%{byte:02X}")),
-        }
-    }
-    escaped
-}
-
 impl Explain for ControllerError {
     fn hint(&self) -> Option<String> {
         match self {
@@ -399,6 +274,13 @@ impl Explain for ControllerError {
                 "with a certificate at hand, --cert FILE seals without any cluster; kubeseal --fetch-cert gets one"
                     .to_owned(),
             ),
+            Self::Service { status: 404, known, .. } if !known.is_empty() => {
+                let known: Vec<String> = known
+                    .iter()
+                    .map(|one| format!("--controller-namespace {} --controller-name {}", one.namespace, one.name))
+                    .collect();
+                Some(format!("there is: {}", known.join(", or ")))
+            }
             Self::Service { status: 404, .. } | Self::NoPort { .. } => Some(
                 "name the controller's Service with --controller-name and --controller-namespace".to_owned(),
             ),
@@ -416,34 +298,5 @@ impl Explain for ControllerError {
             )),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_cannot_leave_their_part_of_the_path() {
-        assert_eq!(escaped("sealed-secrets.x_1~"), "sealed-secrets.x_1~");
-        assert_eq!(escaped("../a b:é?"), "..%2Fa%20b%3A%C3%A9%3F");
-    }
-
-    #[test]
-    fn answers_are_quoted_when_they_are_short() {
-        let message = |body: &str| {
-            Answer {
-                status: StatusCode::SERVICE_UNAVAILABLE,
-                body: body.as_bytes().to_vec(),
-            }
-            .message()
-        };
-        assert_eq!(
-            message(r#"{"kind":"Status","message":"no endpoints available"}"#),
-            "no endpoints available"
-        );
-        assert_eq!(message("busy\n"), "busy (503 Service Unavailable)");
-        assert_eq!(message(""), "503 Service Unavailable");
-        assert_eq!(message("<html>"), "503 Service Unavailable");
     }
 }

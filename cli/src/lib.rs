@@ -8,7 +8,7 @@
 //! | [`args`], [`mod@env`], [`mode`] | what the user wants |
 //! | [`command`], [`reference`] | the subcommands, each a thin module; what is generated of the grammar |
 //! | [`input`], [`output`] | documents in, the result out: all of it or nothing |
-//! | [`certificate`], [`download`] | the key to seal with: a file, the web, the controller |
+//! | [`certificate`], [`download`], [`certificate_cache`] | the key to seal with: a file, the web, the controller |
 //! | [`settings`], [`project`], [`clusters`] | what a project file says, and one output for each cluster |
 //! | [`namespace`], [`kubeconfig`], [`pod`] | where a namespace comes from if nobody names it |
 //! | [`connection`], [`controller_client`] | the controller, through the API server's proxy |
@@ -22,6 +22,7 @@
 
 pub mod args;
 pub mod certificate;
+pub mod certificate_cache;
 pub mod clusters;
 pub mod command;
 pub mod connection;
@@ -48,6 +49,8 @@ pub mod sealed_input;
 pub mod settings;
 pub mod textconv;
 
+mod api_server;
+mod discovery;
 mod message;
 mod run;
 

@@ -206,8 +206,13 @@ pub(super) static FLAGS: &[Flag] = &[
         o.clusters.extend(list(v)?);
         Ok(())
     }),
-    Flag::new("controller-name", NAME, Group::Certificate, "Service of the controller (default: sealed-secrets-controller).", |o, v| {
+    Flag::new("cert-cache", ON_OFF, Group::Certificate, "Keep the certificate that the controller sends, and seal with it when no cluster answers. Its age is told.", |o, v| {
+        o.cert_cache = switch(v)?;
+        Ok(())
+    }),
+    Flag::new("controller-name", NAME, Group::Certificate, "Service of the controller (default: sealed-secrets-controller; if there is none, the one in its namespace with the label app.kubernetes.io/name=sealed-secrets).", |o, v| {
         o.controller_name = text(v)?;
+        o.controller_is_named = true;
         Ok(())
     }),
     Flag::new("controller-namespace", NAME, Group::Certificate, "Namespace of the controller (default: kube-system).", |o, v| {

@@ -15,6 +15,7 @@ mod completing;
 mod differing;
 mod documents;
 mod editing;
+mod finding;
 mod flags;
 mod inspecting;
 mod merging;
