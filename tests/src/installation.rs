@@ -99,6 +99,19 @@ impl Installation {
         self.start_program(context, name, program, arguments).await
     }
 
+    /// Like [`Self::start`], without waiting for anything.
+    ///
+    /// # Errors
+    /// Fails when it can't be executed.
+    pub fn launch(
+        &self,
+        context: &Context,
+        name: &str,
+        arguments: &[&str],
+    ) -> Result<Process, TestError> {
+        self.launch_program(context, name, context.controller()?, arguments)
+    }
+
     /// Starts the Go controller as in its Pod; returns when it serves its certificate.
     ///
     /// # Errors
@@ -128,6 +141,18 @@ impl Installation {
         program: Program,
         arguments: &[&str],
     ) -> Result<Process, TestError> {
+        let mut process = self.launch_program(context, name, program, arguments)?;
+        crate::http::serves(&self.http(), "/v1/cert.pem", &mut process).await?;
+        Ok(process)
+    }
+
+    fn launch_program(
+        &self,
+        context: &Context,
+        name: &str,
+        program: Program,
+        arguments: &[&str],
+    ) -> Result<Process, TestError> {
         let program = program
             .args(["--key-size=2048", "--listen-addr", &self.http()])
             .args(["--listen-metrics-addr", &self.metrics()])
@@ -140,7 +165,6 @@ impl Installation {
             SocketAddr::from((self.address, METRICS_PORT)),
             context.folder().join(format!("{name}.metrics.log")),
         );
-        crate::http::serves(&self.http(), "/v1/cert.pem", &mut process).await?;
         Ok(process)
     }
 }

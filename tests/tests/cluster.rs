@@ -445,10 +445,16 @@ async fn controller_runs_outside_the_cluster_from_a_kubeconfig(context: Context)
 async fn controller_waits_for_an_api_server_that_is_away(context: Context) -> TestResult {
     let mut cluster = Cluster::new(&context).await?;
     let sealed = cluster.seal(&context, "db", &[("password", "x")]).await?;
-    let address = format!("{}:8080", cluster.control_plane.address());
+    let address = cluster.installation.http();
+    http::serves(&address, "/readyz", &mut cluster.controller).await?;
     cluster.control_plane.kill_api_server().await?;
-    assert_eq!(http::get(&address, "/healthz").await?.code, 200);
-    assert_eq!(http::get(&address, "/v1/cert.pem").await?.code, 200);
+    for path in ["/healthz", "/readyz", "/v1/cert.pem"] {
+        assert_eq!(http::get(&address, path).await?.code, 200, "{path}");
+    }
+    for path in ["/v1/verify", "/v1/rotate"] {
+        let answer = http::send(&address, "POST", path, &[], sealed.as_bytes()).await?;
+        assert_eq!(answer.code, 200, "{path}");
+    }
     cluster.control_plane.start_api_server().await?;
     cluster.apply(&sealed).await?;
     synced(&cluster.control_plane, &cluster.namespace, "db", "True").await?;

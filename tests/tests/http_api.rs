@@ -3,11 +3,13 @@
 use std::process::ExitCode;
 
 use sealed_secrets_tests::context::Context;
-use sealed_secrets_tests::http::{Answer, send};
+use sealed_secrets_tests::http::{Answer, send, serves};
 use sealed_secrets_tests::process::Process;
 use sealed_secrets_tests::standalone::Standalone;
 use sealed_secrets_tests::{TestError, TestResult, claim, runner};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 fn main() -> ExitCode {
     runner::run([
@@ -34,6 +36,20 @@ fn main() -> ExitCode {
             Controller,
             Kubeseal
         ),
+        claim!(simple_paths_answer_get_and_head, Controller),
+        claim!(
+            bodies_in_every_usual_shape_are_accepted,
+            Controller,
+            Kubeseal
+        ),
+        claim!(
+            missing_names_count_as_empty_and_widen_nothing,
+            Controller,
+            Kubeseal
+        ),
+        claim!(items_that_are_no_strings_never_pass, Controller, Kubeseal),
+        claim!(every_answer_tells_the_limit, Controller, Kubeseal),
+        claim!(idle_and_half_sent_connections_disturb_nobody, Controller),
     ])
 }
 
@@ -301,5 +317,163 @@ async fn large_values_pass_and_huge_bodies_do_not(context: Context) -> TestResul
     .await?;
     assert_eq!(huge.code, 413);
     process.still_running("refused the huge body")?;
+    Ok(())
+}
+
+async fn simple_paths_answer_get_and_head(context: Context) -> TestResult {
+    let (standalone, mut process) = started(&context, &NO_LIMIT).await?;
+    let address = standalone.address();
+    serves(&address, "/readyz", &mut process).await?;
+    let plain = "content-type: text/plain; charset=utf-8";
+    for (path, code, content_type, body) in [
+        ("/healthz", 200, plain, Some("ok\n")),
+        ("/readyz", 200, plain, Some("ok\n")),
+        (
+            "/v1/cert.pem",
+            200,
+            "content-type: application/x-pem-file",
+            None,
+        ),
+        ("/", 404, plain, Some("404 page not found\n")),
+        ("/v1/", 404, plain, Some("404 page not found\n")),
+    ] {
+        let got = send(&address, "GET", path, &[], b"").await?;
+        let head = send(&address, "HEAD", path, &[], b"").await?;
+        for answer in [&got, &head] {
+            assert_eq!(answer.code, code, "{path}");
+            assert!(answer.head.contains(content_type), "{}", answer.head);
+        }
+        if let Some(body) = body {
+            assert_eq!(got.body, body, "{path}");
+        }
+        assert_eq!(head.body, "", "{path}");
+        let length = format!("content-length: {}", got.body.len());
+        assert!(head.head.contains(&length), "{path}: {}", head.head);
+    }
+    let certificate = send(&address, "GET", "/v1/cert.pem", &[], b"").await?.body;
+    assert_eq!(
+        certificate.matches("-----BEGIN CERTIFICATE-----").count(),
+        1
+    );
+    assert!(certificate.starts_with("-----BEGIN"), "{certificate}");
+    Ok(())
+}
+
+async fn bodies_in_every_usual_shape_are_accepted(context: Context) -> TestResult {
+    let (standalone, _process) = started(&context, &NO_LIMIT).await?;
+    let good = sealed(&standalone).await?;
+    let changes: [fn(&mut Value); 6] = [
+        |it| it["spec"]["template"] = Value::Null,
+        |it| it["spec"]["template"] = json!({ "metadata": null }),
+        |it| it["spec"]["template"] = json!({ "metadata": { "creationTimestamp": null } }),
+        |it| it["status"] = json!({ "conditions": [{ "type": "Synced", "status": "False" }] }),
+        |it| it["spec"]["of-tomorrow"] = json!({ "a": [1] }),
+        |it| it["metadata"]["of-tomorrow"] = json!(1),
+    ];
+    for change in changes {
+        let mut body = good.clone();
+        change(&mut body);
+        for path in ["/v1/verify", "/v1/rotate"] {
+            let answer = post(&standalone, path, &body.to_string()).await?;
+            assert_eq!(answer.code, 200, "{path} {body}");
+        }
+    }
+    for content_type in ["application/json", "text/plain", "application/x-garbage"] {
+        let header = format!("Content-Type: {content_type}");
+        let body = good.to_string();
+        let address = standalone.address();
+        let headers = [header.as_str()];
+        let answer = send(&address, "POST", "/v1/verify", &headers, body.as_bytes()).await?;
+        assert_eq!(answer.code, 200, "{content_type}");
+    }
+    // Without a length.
+    let body = good.to_string();
+    let (first, second) = body.split_at(body.len() / 2);
+    let request = format!(
+        "POST /v1/verify HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n\
+         {:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+        first.len(),
+        second.len()
+    );
+    let mut stream = TcpStream::connect(standalone.address()).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    Ok(())
+}
+
+async fn missing_names_count_as_empty_and_widen_nothing(context: Context) -> TestResult {
+    let (standalone, _process) = started(&context, &NO_LIMIT).await?;
+    let good = sealed(&standalone).await?;
+    for missing in [&["namespace"][..], &["name"], &["namespace", "name"]] {
+        let mut body = good.clone();
+        let metadata = body["metadata"].as_object_mut().ok_or("no metadata")?;
+        metadata.retain(|field, _| !missing.contains(&field.as_str()));
+        let answer = post(&standalone, "/v1/verify", &body.to_string()).await?;
+        assert_eq!(answer.code, 409, "{body}");
+        let answer = post(&standalone, "/v1/rotate", &body.to_string()).await?;
+        assert!(answer.code >= 400, "{body}");
+    }
+    Ok(())
+}
+
+async fn items_that_are_no_strings_never_pass(context: Context) -> TestResult {
+    let (standalone, mut process) = started(&context, &NO_LIMIT).await?;
+    let good = sealed(&standalone).await?;
+    for item in [json!(1), json!({}), json!([]), Value::Null, json!(true)] {
+        let mut body = good.clone();
+        body["spec"]["encryptedData"]["password"] = item;
+        for path in ["/v1/verify", "/v1/rotate"] {
+            let answer = post(&standalone, path, &body.to_string()).await?;
+            assert!(answer.code >= 400, "{path} {body}: {}", answer.code);
+        }
+    }
+    process.still_running("answered all that")?;
+    Ok(())
+}
+
+async fn every_answer_tells_the_limit(context: Context) -> TestResult {
+    let (standalone, _process) =
+        started(&context, &["--rate-limit=1", "--rate-limit-burst=9"]).await?;
+    let good = sealed(&standalone).await?.to_string();
+    let wrong = good.replace("\"name\":\"db\"", "\"name\":\"other\"");
+    for path in ["/v1/verify", "/v1/rotate"] {
+        for body in [good.as_str(), &wrong, "garbage"] {
+            let answer = post(&standalone, path, body).await?;
+            let of = |name: &str| -> Result<u32, TestError> {
+                let line = answer.head.lines().find_map(|line| line.strip_prefix(name));
+                let value = line.ok_or_else(|| format!("no {name}: {}", answer.head))?;
+                Ok(value.trim().parse()?)
+            };
+            assert_eq!(of("x-ratelimit-limit:")?, 10);
+            assert!(of("x-ratelimit-remaining:")? < 10, "{}", answer.head);
+            assert!(of("x-ratelimit-reset:")? >= 1, "{}", answer.head);
+            assert!(!answer.head.contains("retry-after"), "{}", answer.head);
+        }
+    }
+    Ok(())
+}
+
+async fn idle_and_half_sent_connections_disturb_nobody(context: Context) -> TestResult {
+    let (standalone, mut process) = started(&context, &NO_LIMIT).await?;
+    let address = standalone.address();
+    let mut connections = Vec::new();
+    for number in 0..200 {
+        let mut stream = TcpStream::connect(&address).await?;
+        let sent: &[u8] = match number % 4 {
+            0 => b"",
+            1 => b"POST /v1/verify HT",
+            2 => b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{",
+            _ => b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+        };
+        stream.write_all(sent).await?;
+        connections.push(stream);
+    }
+    for path in ["/healthz", "/v1/cert.pem"] {
+        assert_eq!(send(&address, "GET", path, &[], b"").await?.code, 200);
+    }
+    process.still_running("was left waiting by 200 clients")?;
+    drop(connections);
     Ok(())
 }

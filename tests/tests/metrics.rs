@@ -197,6 +197,15 @@ async fn every_metric_has_its_name_type_and_labels(context: Context) -> TestResu
         assert_eq!(exposition.value(OBJECTS, &labels), Some(count), "{status}");
     }
 
+    // Somebody edits a Secret, and it is put right.
+    let edit = json!({ "stringData": { "password": "edited" } });
+    let secrets = cluster.secrets();
+    secrets
+        .patch("db", &PatchParams::default(), &Patch::Merge(edit))
+        .await?;
+    let drift = "sealed_secrets_controller_drift_corrected_total";
+    let exposition = becomes(&metrics, drift, &[namespace], Some(1.0)).await?;
+
     // What alerts and panels ask for is there.
     let mut wrong = BTreeMap::new();
     let expressions = expression::shipped()?;
