@@ -16,6 +16,7 @@ use sealed_secrets_core::envelope::UnsealError;
 use sealed_secrets_core::fingerprint::Fingerprint;
 use sealed_secrets_core::keyring::{Hint, Keyring};
 use sealed_secrets_core::label::Label;
+use sealed_secrets_templates::{Environment, Renderer, Values};
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -200,7 +201,7 @@ fn render(
     if templates.keys().all(|item| data.contains_key(item)) {
         return;
     }
-    let mut values: sealed_secrets_templates::Values = templates
+    let mut values: Values = templates
         .iter()
         .map(|(item, text)| (item.clone(), text.as_bytes().to_vec()))
         .chain(
@@ -208,12 +209,14 @@ fn render(
                 .map(|(item, value)| (item.clone(), value.to_vec())),
         )
         .collect();
+    let mut environment = Environment::system();
+    let mut renderer = Renderer::new(&values, &mut environment);
     for (item, text) in templates {
         if data.contains_key(item) {
             continue;
         }
         let outcome = if is_item_name(item) {
-            sealed_secrets_templates::render(item, text, &values).map_err(ItemProblem::Template)
+            renderer.render(item, text).map_err(ItemProblem::Template)
         } else {
             Err(ItemProblem::InvalidName)
         };
@@ -227,6 +230,7 @@ fn render(
             }),
         }
     }
+    drop(renderer);
     values.values_mut().for_each(Zeroize::zeroize);
 }
 

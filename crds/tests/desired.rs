@@ -230,6 +230,18 @@ fn the_template_gives_metadata_but_neither_name_nor_label() {
 }
 
 #[test]
+fn many_templates_take_no_longer_than_a_few() {
+    let heavy = "{{range until 200000}}{{end}}";
+    let templates: BTreeMap<String, &str> = (0..5000).map(|n| (format!("t{n}"), heavy)).collect();
+    let sealed = sealed_secret(
+        json!({ "name": "db", "namespace": "shop" }),
+        json!({ "encryptedData": {}, "template": { "data": templates } }),
+    );
+    let message = unseal(&sealed).unwrap_err().to_string();
+    assert!(message.contains("too much work"), "{message}");
+}
+
+#[test]
 fn the_deprecated_form_is_a_whole_secret_and_can_be_switched_off() {
     let secret = br#"{"kind":"Secret","apiVersion":"v1","metadata":{"name":"db","labels":{"l":"1"}},"type":"t","data":{"a":"dg=="}}"#;
     let data = item((Scope::Strict, "shop", "db"), secret);

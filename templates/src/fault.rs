@@ -41,6 +41,16 @@ impl Meter {
         }
     }
 
+    /// What is left of what is used up.
+    pub(crate) fn left(&self) -> Limits {
+        Limits {
+            steps: self.steps,
+            hashing: self.hashing,
+            keys: self.keys,
+            ..self.limits
+        }
+    }
+
     /// Takes `steps` of work and checks what values hold.
     pub(crate) fn spend(&mut self, steps: u64) -> Result<(), Fault> {
         match self.steps.checked_sub(steps) {

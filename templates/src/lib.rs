@@ -24,6 +24,7 @@ mod json;
 mod limits;
 mod meter;
 mod regexp;
+mod renderer;
 mod sprig;
 mod stack;
 mod syntax;
@@ -32,11 +33,10 @@ mod value;
 
 use std::collections::BTreeMap;
 
-use value::{Map, MapKind, Value};
-
 pub use environment::Environment;
 pub use error::{Error, ErrorKind};
 pub use limits::Limits;
+pub use renderer::Renderer;
 
 /// What a template can refer to: `.name` is the value under `name`.
 pub type Values = BTreeMap<String, Vec<u8>>;
@@ -67,24 +67,7 @@ pub fn render_with(
     environment: &mut Environment,
     limits: &Limits,
 ) -> Result<Vec<u8>, Error> {
-    let _scope = meter::Scope::begin();
-    let tree = tree(name, template, limits)?;
-    let data = Map::from_entries(
-        MapKind::Str,
-        values
-            .iter()
-            .map(|(key, value)| (key.as_str().into(), Value::str(value.clone()))),
-    );
-    let result = exec::execute(
-        name,
-        template.as_bytes(),
-        &tree,
-        Value::Map(data),
-        environment,
-        limits,
-    );
-    value::break_cycles();
-    result
+    Renderer::with_limits(values, environment, *limits, *limits).render(name, template)
 }
 
 /// Whether `template` parses; says nothing about how it runs.

@@ -36,3 +36,39 @@ impl Default for Limits {
         }
     }
 }
+
+impl Limits {
+    /// Bounds on all templates of one object together: what a few of the largest may do, each.
+    pub fn for_all() -> Self {
+        let one = Self::default();
+        Self {
+            steps: 4 * one.steps,
+            hashing: 4 * one.hashing,
+            keys: 4 * one.keys,
+            // Twice of what a Secret can hold.
+            output: 2 << 20,
+            ..one
+        }
+    }
+
+    /// The stricter of both, for what is used up.
+    pub(crate) fn at_most(&self, left: &Self) -> Self {
+        Self {
+            steps: self.steps.min(left.steps),
+            hashing: self.hashing.min(left.hashing),
+            keys: self.keys.min(left.keys),
+            output: self.output.min(left.output),
+            ..*self
+        }
+    }
+
+    /// Takes what was used up between `before` and `after`.
+    pub(crate) fn take(&mut self, before: &Self, after: &Self) {
+        let used = before.steps.saturating_sub(after.steps);
+        self.steps = self.steps.saturating_sub(used);
+        let used = before.hashing.saturating_sub(after.hashing);
+        self.hashing = self.hashing.saturating_sub(used);
+        let used = before.keys.saturating_sub(after.keys);
+        self.keys = self.keys.saturating_sub(used);
+    }
+}

@@ -30,7 +30,8 @@ struct Stop {
     fault: Fault,
 }
 
-/// Executes the template `name` of `tree` with `data` under `.` and `$`.
+/// Executes the template `name` of `tree` with `data` under `.` and `$`; returns what is left of
+/// the limits, too.
 pub(crate) fn execute(
     name: &str,
     text: &[u8],
@@ -38,7 +39,7 @@ pub(crate) fn execute(
     data: Value,
     environment: &mut Environment,
     limits: &Limits,
-) -> Result<Vec<u8>, Error> {
+) -> (Result<Vec<u8>, Error>, Limits) {
     let mut machine = Machine {
         tree,
         text,
@@ -51,31 +52,8 @@ pub(crate) fn execute(
         at: 0,
         function: None,
     };
-    let Some(&root) = tree.templates.get(name.as_bytes()) else {
-        return Err(Error::new(
-            ErrorKind::Execution,
-            name,
-            (1, 0),
-            None,
-            "an incomplete template",
-        ));
-    };
-    match machine.run(root, data) {
-        Ok(()) => Ok(std::mem::take(&mut *machine.out)),
-        Err(stop) => {
-            let (kind, what) = match stop.fault {
-                Fault::Failed(what) => (ErrorKind::Execution, what),
-                Fault::Limit(what) => (ErrorKind::Limit, what.to_owned()),
-            };
-            Err(Error::new(
-                kind,
-                name,
-                place(text, stop.pos as usize),
-                stop.function,
-                what,
-            ))
-        }
-    }
+    let result = machine.execute(name, data);
+    (result, machine.cx.meter.left())
 }
 
 /// The line, from 1, and column, from 0, of an offset.
@@ -171,6 +149,34 @@ impl Source {
 }
 
 impl Machine<'_, '_> {
+    fn execute(&mut self, name: &str, data: Value) -> Result<Vec<u8>, Error> {
+        let Some(&root) = self.tree.templates.get(name.as_bytes()) else {
+            return Err(Error::new(
+                ErrorKind::Execution,
+                name,
+                (1, 0),
+                None,
+                "an incomplete template",
+            ));
+        };
+        match self.run(root, data) {
+            Ok(()) => Ok(std::mem::take(&mut *self.out)),
+            Err(stop) => {
+                let (kind, what) = match stop.fault {
+                    Fault::Failed(what) => (ErrorKind::Execution, what),
+                    Fault::Limit(what) => (ErrorKind::Limit, what.to_owned()),
+                };
+                Err(Error::new(
+                    kind,
+                    name,
+                    place(self.text, stop.pos as usize),
+                    stop.function,
+                    what,
+                ))
+            }
+        }
+    }
+
     fn stop<T>(&self, fault: Fault) -> Result<T, Stop> {
         Err(Stop {
             pos: self.at,
