@@ -8,6 +8,7 @@ use crate::TestError;
 use crate::context::Context;
 use crate::control_plane::ControlPlane;
 use crate::install::{self, Identity};
+use crate::netns;
 use crate::process::{Process, Program};
 
 /// Namespace of the controller in `deploy/`.
@@ -24,7 +25,7 @@ pub fn deploy(file: &str) -> PathBuf {
 }
 
 /// The controller's place in a cluster; programs are started in it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Installation {
     identity: Identity,
     address: Ipv4Addr,
@@ -64,6 +65,16 @@ impl Installation {
     pub fn through_port(mut self, port: u16) -> Self {
         self.identity = self.identity.through_port(port);
         self
+    }
+
+    /// The same installation at an address of its own, for a further replica.
+    ///
+    /// # Errors
+    /// Fails when no address is left.
+    pub fn replica(&self) -> Result<Self, TestError> {
+        let mut replica = self.clone();
+        replica.address = netns::claim_address()?;
+        Ok(replica)
     }
 
     /// `host:port` of the controller's HTTP server.

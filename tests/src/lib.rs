@@ -18,6 +18,7 @@ pub mod health_rules;
 pub mod http;
 pub mod install;
 pub mod installation;
+pub mod keys;
 pub mod kubeconfig;
 pub mod logs;
 pub mod metrics;
