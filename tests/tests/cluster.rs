@@ -61,7 +61,6 @@ fn main() -> ExitCode {
             Controller,
             Kubeseal
         ),
-        claim!(unusable_key_secrets_are_skipped, ControlPlane, Controller),
         claim!(
             key_that_appears_opens_what_none_could,
             ControlPlane,
@@ -355,30 +354,6 @@ async fn restart_over_settled_objects_writes_nothing(context: Context) -> TestRe
     }
     again.wait_for_output("not unsealed", DEADLINE).await?;
     assert_eq!(writes()?, before);
-    Ok(())
-}
-
-async fn unusable_key_secrets_are_skipped(context: Context) -> TestResult {
-    let control_plane = context.control_plane().await?;
-    let installation = Installation::new(&control_plane).await?;
-    let keys: Api<Secret> = Api::namespaced(control_plane.client(), NAMESPACE);
-    for (name, data) in [
-        ("empty", json!({})),
-        ("garbage", json!({ "tls.key": "x", "tls.crt": "y" })),
-    ] {
-        let secret: Secret = serde_json::from_value(json!({
-            "metadata": { "name": name, "labels": { "sealedsecrets.bitnami.com/sealed-secrets-key": "active" } },
-            "stringData": data,
-        }))?;
-        keys.create(&PostParams::default(), &secret).await?;
-    }
-    let mut controller = installation.start(&context, "controller", &[]).await?;
-    for name in ["empty", "garbage"] {
-        controller
-            .wait_for_output(&format!("Secret {name} h"), DEADLINE)
-            .await?;
-    }
-    controller.still_running("skipped the bad keys")?;
     Ok(())
 }
 
