@@ -79,7 +79,8 @@ impl Cluster {
     /// Seals a Secret for this key and applies it.
     async fn seal(&self, context: &Context, name: &str, pair: &KeyPair) -> TestResult {
         let file = pair.certificate_file(context.folder(), name)?;
-        let manifest = secret_manifest(&self.namespace, name, &[("password", name)]);
+        let value = format!("value of {name}");
+        let manifest = secret_manifest(&self.namespace, name, &[("password", &value)]);
         let kubeseal = context.kubeseal()?.arg("--cert").arg(file);
         let sealed = kubeseal.input(manifest).output().await?;
         Ok(install::apply_text(&self.control_plane, &sealed).await?)

@@ -86,7 +86,8 @@ async fn seal(
     name: &str,
 ) -> TestResult {
     let url = format!("http://{}/v1/cert.pem", installation.http());
-    let manifest = secret_manifest(namespace, name, &[("password", name)]);
+    let value = format!("value of {name}");
+    let manifest = secret_manifest(namespace, name, &[("password", &value)]);
     let sealed = context
         .kubeseal()?
         .args(["--cert", &url])
@@ -130,7 +131,7 @@ async fn three_replicas_make_one_key_for_each_period(context: Context) -> TestRe
         let name = format!("sealed-{count}");
         seal(&context, &control_plane, sealer, &namespace, &name).await?;
         let value = secret_item(&control_plane, &namespace, &name, "password").await?;
-        assert_eq!(value, name);
+        assert_eq!(value, format!("value of {name}"));
         one_for_each_period(&starts(&sealer.metrics()).await?, PERIOD)?;
         assert!(there.len() <= count + 1, "{} keys", there.len());
     }
@@ -373,7 +374,7 @@ async fn key_made_by_go_is_the_newest_for_us_and_ours_for_go(context: Context) -
     seal(&context, &control_plane, &theirs, &namespace, "db").await?;
     assert_eq!(
         secret_item(&control_plane, &namespace, "db", "password").await?,
-        "db"
+        "value of db"
     );
     assert_eq!(Keys::of(&control_plane).active().await?.len(), 3);
     Ok(())
