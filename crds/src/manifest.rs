@@ -9,15 +9,18 @@
 //! - [`scalar`]: what a plain scalar means;
 //! - [`node`]: the tree, with positions;
 //! - [`typed`]: serde over the tree, converting scalars where a string is wanted;
-//! - `write`: JSON and YAML out.
+//! - `write`: JSON and YAML out;
+//! - [`mod@edit`]: changes within the text of a file, which stays as it is around them.
 
 mod compose;
+pub mod edit;
 pub mod node;
 pub mod scalar;
 pub mod stream;
 pub mod typed;
 mod write;
 
+pub use edit::{Change, Edit, EditError, Edited, Step, edit};
 pub use node::{Key, Node, Position, Value};
 pub use stream::{Document, ReadError, read};
 pub use typed::{TypeError, from_node};

@@ -29,6 +29,14 @@ pub(super) struct ComposeError {
 
 /// Reads all YAML documents in `text`, whose first line is line `first_line` of the input.
 pub(super) fn compose(text: &str, first_line: usize) -> Result<Vec<Node>, ComposeError> {
+    Ok(compose_with_anchors(text, first_line)?.0)
+}
+
+/// As [`compose`], with the nodes that have an anchor by the parser's number for it.
+pub(super) fn compose_with_anchors(
+    text: &str,
+    first_line: usize,
+) -> Result<(Vec<Node>, HashMap<usize, Node>), ComposeError> {
     let mut options = Options::default();
     options.emit_comments = false;
     options.flow_nesting_limit = MAX_DEPTH;
@@ -45,8 +53,8 @@ pub(super) fn compose(text: &str, first_line: usize) -> Result<Vec<Node>, Compos
     let mut documents = Vec::new();
     while let Some((event, span)) = composer.next()? {
         match event {
+            // The parser gives no number twice, and refuses aliases across documents.
             Event::DocumentStart(..) => {
-                composer.anchors.clear();
                 let (event, span) = composer.expect_next(span)?;
                 documents.push(composer.node(event, span, 0)?);
             }
@@ -55,7 +63,11 @@ pub(super) fn compose(text: &str, first_line: usize) -> Result<Vec<Node>, Compos
             _ => return Err(composer.error(&span, "unexpected content")),
         }
     }
-    Ok(documents)
+    let anchors = composer.anchors.into_iter();
+    Ok((
+        documents,
+        anchors.map(|(id, (node, _))| (id, node)).collect(),
+    ))
 }
 
 struct Composer<'input> {

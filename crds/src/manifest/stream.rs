@@ -1,6 +1,7 @@
 //! Bytes to documents.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
@@ -15,6 +16,11 @@ pub struct Document {
     pub number: usize,
     /// Its content: anything but null or an empty map.
     pub node: Node,
+    /// The bytes of the input that it was read from: those of a JSON object, or all between two
+    /// `---` lines.
+    pub source: Range<usize>,
+    /// Whether it is JSON.
+    pub is_json: bool,
 }
 
 /// Why a stream couldn't be read; nothing of it should be used then.
@@ -65,7 +71,9 @@ pub fn read(input: &[u8]) -> Result<Vec<Document>, ReadError> {
             message: "not UTF-8 text".to_owned(),
         }
     })?;
+    let whole = text.len();
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mark = whole - text.len();
     let mut documents = Vec::new();
     for chunk in chunks(text) {
         let number = documents.len() + 1;
@@ -74,17 +82,21 @@ pub fn read(input: &[u8]) -> Result<Vec<Document>, ReadError> {
             position,
             message: "text behind `---` on the same line; put it on a line of its own".to_owned(),
         })?;
+        let start = mark + chunk.start;
         let nodes = read_chunk(&chunk).map_err(|error| ReadError {
             document: number,
             position: error.position,
             message: error.message,
         })?;
-        for node in nodes {
+        for (node, json) in nodes {
+            let within = json.clone().unwrap_or(0..chunk.text.len());
             let empty = node.is_null() || node.fields().is_some_and(<[_]>::is_empty);
             if !empty {
                 documents.push(Document {
                     number: documents.len() + 1,
                     node,
+                    source: start + within.start..start + within.end,
+                    is_json: json.is_some(),
                 });
             }
         }
@@ -95,6 +107,8 @@ pub fn read(input: &[u8]) -> Result<Vec<Document>, ReadError> {
 /// The text between two `---` lines.
 struct Chunk<'input> {
     text: &'input str,
+    /// Where it starts in the input behind the byte order mark.
+    start: usize,
     first_line: usize,
 }
 
@@ -112,6 +126,7 @@ fn chunks(text: &str) -> Vec<Result<Chunk<'_>, Position>> {
         if let Some(rest) = marker {
             chunks.push(Ok(Chunk {
                 text: text.get(start..at).unwrap_or_default(),
+                start,
                 first_line,
             }));
             let rest = rest.trim();
@@ -127,32 +142,44 @@ fn chunks(text: &str) -> Vec<Result<Chunk<'_>, Position>> {
     }
     chunks.push(Ok(Chunk {
         text: text.get(start..).unwrap_or_default(),
+        start,
         first_line,
     }));
     chunks
 }
 
-fn read_chunk(chunk: &Chunk<'_>) -> Result<Vec<Node>, ComposeError> {
+/// A document, and its place in the chunk if it is JSON.
+type Read = (Node, Option<Range<usize>>);
+
+/// The documents of a chunk.
+fn read_chunk(chunk: &Chunk<'_>) -> Result<Vec<Read>, ComposeError> {
+    let yaml = || -> Result<Vec<Read>, ComposeError> {
+        let nodes = compose(chunk.text, chunk.first_line)?;
+        Ok(nodes.into_iter().map(|node| (node, None)).collect())
+    };
     let body = chunk.text.trim_start();
     if !body.starts_with('{') {
-        return compose(chunk.text, chunk.first_line);
+        return yaml();
     }
     let skipped = chunk.text.len() - body.len();
     let blank = chunk.text.get(..skipped).unwrap_or_default();
     let first_line = chunk.first_line + blank.matches('\n').count();
     match read_json(body, first_line) {
-        Ok(nodes) => Ok(nodes),
+        Ok(nodes) => Ok(nodes
+            .into_iter()
+            .map(|(node, at)| (node, Some(skipped + at.start..skipped + at.end)))
+            .collect()),
         // Text that starts like JSON may be a YAML flow map; if it is neither, the JSON reader
         // knows better where it went wrong.
-        Err(json_error) => match compose(chunk.text, chunk.first_line) {
+        Err(json_error) => match yaml() {
             Ok(nodes) if nodes.len() == 1 => Ok(nodes),
             _ => Err(json_error),
         },
     }
 }
 
-/// JSON objects one after another.
-fn read_json(text: &str, first_line: usize) -> Result<Vec<Node>, ComposeError> {
+/// JSON objects one after another, and where each stands in the text.
+fn read_json(text: &str, first_line: usize) -> Result<Vec<(Node, Range<usize>)>, ComposeError> {
     let mut nodes = Vec::new();
     let mut stream = serde_json::Deserializer::from_str(text).into_iter::<JsonNode>();
     let mut at = 0;
@@ -177,8 +204,9 @@ fn read_json(text: &str, first_line: usize) -> Result<Vec<Node>, ComposeError> {
             });
         }
         place(&mut node, Position { line, column: 1 });
-        nodes.push(node);
-        at = stream.byte_offset();
+        let end = stream.byte_offset();
+        nodes.push((node, at + blank..end));
+        at = end;
     }
     Ok(nodes)
 }

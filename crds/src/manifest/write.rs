@@ -1,7 +1,9 @@
 //! JSON and YAML out.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_saphyr::SerializerOptions;
+
+use super::node::{Node, Value};
 
 /// Why a value couldn't be written.
 #[derive(Debug, thiserror::Error)]
@@ -56,9 +58,38 @@ pub fn to_yaml_document(value: &impl Serialize) -> Result<String, WriteError> {
     Ok(format!("---\n{}", to_yaml(value)?))
 }
 
+/// Numbers that neither 64 bits nor a float hold exactly become strings.
+impl Serialize for Node {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.value {
+            Value::Null => serializer.serialize_unit(),
+            Value::Bool { value, .. } => serializer.serialize_bool(*value),
+            Value::Number { canonical, .. } => {
+                if let Ok(number) = canonical.parse::<i64>() {
+                    serializer.serialize_i64(number)
+                } else if let Ok(number) = canonical.parse::<u64>() {
+                    serializer.serialize_u64(number)
+                } else {
+                    match canonical.parse::<f64>() {
+                        Ok(number) if number.to_string() == *canonical => {
+                            serializer.serialize_f64(number)
+                        }
+                        _ => serializer.serialize_str(canonical),
+                    }
+                }
+            }
+            Value::String(text) => serializer.serialize_str(text),
+            Value::Sequence(items) => serializer.collect_seq(items),
+            Value::Mapping(fields) => {
+                serializer.collect_map(fields.iter().map(|(key, node)| (&key.name, node)))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::{Value, read};
+    use super::super::read;
     use super::*;
     use serde_json::json;
 
