@@ -109,27 +109,24 @@ pub struct Side {
     known: Inspection,
 }
 
-/// The SealedSecrets in `documents`, which came from `input`. Documents of other kinds but Secrets
+/// The SealedSecrets in `documents`, Lists among them, which came from `input`. Documents of other kinds but Secrets
 /// are passed over.
 ///
 /// # Errors
 /// A SealedSecret that has fields of wrong types, or a plain Secret.
 pub fn sides(documents: &[Document], input: &str) -> Result<Vec<Side>, SealedInputError> {
-    let ours: Vec<Document> = documents
-        .iter()
-        .filter(|document| {
-            let kind = document.node.field("kind");
-            let kind = kind.and_then(|kind| kind.as_wanted_string());
-            matches!(kind, None | Some("" | "SealedSecret" | "Secret"))
-        })
-        .cloned()
-        .collect();
+    let mut ours = manifest::objects(documents);
+    ours.retain(|object| {
+        let kind = object.node.field("kind");
+        let kind = kind.and_then(|kind| kind.as_wanted_string());
+        matches!(kind, None | Some("" | "SealedSecret" | "Secret"))
+    });
     let sealed = sealed_input::read(&ours, input)?;
     Ok(ours
         .iter()
         .zip(sealed)
-        .filter_map(|(document, sealed)| {
-            let known = inspect(document.number, &document.node, None)
+        .filter_map(|(object, sealed)| {
+            let known = inspect(object.document, object.node, None)
                 .into_iter()
                 .find(|known| known.kind == Kind::SealedSecret)?;
             Some(Side { sealed, known })

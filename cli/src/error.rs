@@ -20,6 +20,7 @@ use crate::remote::RemoteError;
 use crate::seal::SealError;
 use crate::sealed_input::SealedInputError;
 use crate::settings::SettingsError;
+use crate::target::TargetError;
 
 /// An error that may know what to do about it.
 pub trait Explain: StdError {
@@ -72,6 +73,9 @@ pub enum Error {
     /// Nothing was merged.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// A file with a SealedSecret can't be changed.
+    #[error(transparent)]
+    Target(#[from] TargetError),
     /// Nothing was set.
     #[error(transparent)]
     Set(#[from] SetError),
@@ -131,6 +135,7 @@ impl Error {
             Self::Raw(error) => error.hint(),
             Self::SealedInput(error) => error.hint(),
             Self::Merge(error) => error.hint(),
+            Self::Target(error) => error.hint(),
             Self::Set(error) => error.hint(),
             Self::Remote(error) => error.hint(),
             Self::Recover(error) => error.hint(),

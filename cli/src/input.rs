@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
-use sealed_secrets_crds::manifest::{self, Document, ReadError};
+use sealed_secrets_crds::manifest::{self, Document, Object, ReadError};
 use zeroize::Zeroizing;
 
 use crate::error::Explain;
@@ -114,6 +114,27 @@ impl Source {
             });
         }
         Ok(documents)
+    }
+}
+
+impl Source {
+    /// The objects in `documents`, which came from here: at least one.
+    ///
+    /// # Errors
+    /// There is none, because all that is there are empty Lists.
+    pub fn objects<'node>(
+        &self,
+        documents: &'node [Document],
+        wanted: &'static str,
+    ) -> Result<Vec<Object<'node>>, InputError> {
+        let objects = manifest::objects(documents);
+        if objects.is_empty() {
+            return Err(InputError::Empty {
+                name: self.to_string(),
+                wanted,
+            });
+        }
+        Ok(objects)
     }
 }
 

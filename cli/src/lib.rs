@@ -12,7 +12,7 @@
 //! | [`settings`], [`project`], [`clusters`] | what a project file says, and one output for each cluster |
 //! | [`namespace`], [`kubeconfig`], [`pod`] | where a namespace comes from if nobody names it |
 //! | [`connection`], [`controller_client`] | the controller, through the API server's proxy |
-//! | [`seal`], [`raw`], [`merge`] | sealing |
+//! | [`seal`], [`raw`], [`merge`], [`target`] | sealing; into a file that is there |
 //! | [`sealed_input`], [`recover`], [`remote`] | what is done with SealedSecrets |
 //! | [`inspect`], [`diff`], [`mod@textconv`] | what files show without a key |
 //! | [`error`] | what went wrong and what to do |
@@ -47,6 +47,7 @@ pub mod remote;
 pub mod seal;
 pub mod sealed_input;
 pub mod settings;
+pub mod target;
 pub mod textconv;
 
 mod api_server;

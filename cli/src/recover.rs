@@ -12,7 +12,7 @@ use sealed_secrets_core::{
 };
 use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::desired::{DesiredError, Options, desired_secret};
-use sealed_secrets_crds::manifest::{self, Node, ReadError, Value};
+use sealed_secrets_crds::manifest::{self, ReadError};
 use sealed_secrets_crds::plain_secret::{PlainSecret, PlainSecretError};
 use zeroize::{Zeroize as _, Zeroizing};
 
@@ -176,20 +176,18 @@ fn keys_in(file: &OsStr) -> Result<Vec<PrivateKey>, RecoverError> {
         path: path(),
         source,
     })?;
-    let mut secrets = Vec::new();
-    documents
-        .iter()
-        .for_each(|document| collect_secrets(&document.node, &mut secrets));
-    if secrets.is_empty() || secrets.iter().any(|secret| secret.fields().is_none()) {
+    let secrets = manifest::objects(&documents);
+    if secrets.is_empty() || secrets.iter().any(|secret| secret.node.fields().is_none()) {
         return Err(RecoverError::NoKeyInFile { path: path() });
     }
     secrets
         .into_iter()
-        .map(|node| {
-            let secret = PlainSecret::from_node(node).map_err(|source| RecoverError::Secret {
-                path: path(),
-                source,
-            })?;
+        .map(|object| {
+            let secret =
+                PlainSecret::from_node(object.node).map_err(|source| RecoverError::Secret {
+                    path: path(),
+                    source,
+                })?;
             let Some(pem) = secret.items.get(KEY_ITEM) else {
                 let name = secret.name.unwrap_or_else(|| "(without a name)".to_owned());
                 return Err(RecoverError::NoKeyInSecret { path: path(), name });
@@ -200,18 +198,6 @@ fn keys_in(file: &OsStr) -> Result<Vec<PrivateKey>, RecoverError> {
             })
         })
         .collect()
-}
-
-/// The items of a List, or the object itself.
-fn collect_secrets<'node>(node: &'node Node, secrets: &mut Vec<&'node Node>) {
-    let kind = node.field("kind").and_then(Node::as_wanted_string);
-    match (kind, node.field("items").map(|items| &items.value)) {
-        (Some("List" | "SecretList"), Some(Value::Sequence(items))) => {
-            items.iter().for_each(|item| collect_secrets(item, secrets));
-        }
-        (Some("List" | "SecretList"), _) => {}
-        _ => secrets.push(node),
-    }
 }
 
 /// A keyring holds keys with their certificates, which a bare private key has none of; to unseal,

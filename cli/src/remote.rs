@@ -1,10 +1,13 @@
 //! What the controller does for us: look whether it can unseal, and seal again.
 
 use sealed_secrets_crds::SealedSecret;
+use sealed_secrets_crds::annotations::KEY_FINGERPRINT;
+use sealed_secrets_crds::manifest::{Change, Edit, EditError, Object, Step};
 
 use crate::controller_client::{Controller, ControllerError};
 use crate::error::Explain;
 use crate::sealed_input::title;
+use crate::target::ITEMS;
 
 /// Why the answer is no.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +22,9 @@ pub enum RemoteError {
     /// It gave back something other than it was given.
     #[error("the controller gave back another SealedSecret for {0}: nothing was changed")]
     Changed(String),
+    /// The file's text can't be changed.
+    #[error("cannot change the file")]
+    Edit(#[from] EditError),
 }
 
 /// Asks the controller whether it can unseal every one of them.
@@ -69,6 +75,39 @@ pub fn re_encrypt(
         .collect()
 }
 
+/// The edits that bring the texts of `objects`, which are the `old` SealedSecrets, to the `new`
+/// ones: ciphertexts, the mark of the key, and nothing else.
+pub fn changes(objects: &[Object<'_>], old: &[SealedSecret], new: &[SealedSecret]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for ((object, old), new) in objects.iter().zip(old).zip(new) {
+        let mut change = |path: &[&str], text: &str| {
+            let keys = path.iter().map(|key| Step::Field((*key).to_owned()));
+            edits.push(Edit {
+                document: object.document,
+                path: object.path.iter().cloned().chain(keys).collect(),
+                change: Change::Set(text.to_owned()),
+            });
+        };
+        for (item, value) in &new.spec.encrypted_data {
+            if let Some(text) = value.as_str()
+                && old.spec.encrypted_data.get(item) != Some(value)
+            {
+                change(&[&ITEMS[..], &[item]].concat(), text);
+            }
+        }
+        let mark = |sealed: &SealedSecret| {
+            let annotations = sealed.metadata.annotations.as_ref();
+            annotations.and_then(|map| map.get(KEY_FINGERPRINT).cloned())
+        };
+        if let Some(text) = mark(new)
+            && mark(old) != mark(new)
+        {
+            change(&["metadata", "annotations", KEY_FINGERPRINT], &text);
+        }
+    }
+    edits
+}
+
 impl Explain for RemoteError {
     fn hint(&self) -> Option<String> {
         match self {
@@ -78,7 +117,7 @@ impl Explain for RemoteError {
                  changed since"
                     .to_owned(),
             ),
-            Self::Changed(_) => None,
+            Self::Changed(_) | Self::Edit(_) => None,
         }
     }
 }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use jiff::{SignedDuration, Timestamp};
 use sealed_secrets_core::PublicKey;
 use sealed_secrets_crds::SealedSecret;
+use sealed_secrets_crds::manifest;
 use zeroize::Zeroizing;
 
 use crate::args::{self, Options};
@@ -18,22 +19,24 @@ use crate::controller_client::Controller;
 use crate::env::Environment;
 use crate::error::Error;
 use crate::input::Source;
-use crate::merge::Target;
+use crate::merge::{self, MergeError};
 use crate::message;
 use crate::mode::Mode;
 use crate::namespace::Namespaces;
 use crate::output::{Destination, Format};
 use crate::raw;
 use crate::recover;
-use crate::remote;
+use crate::remote::{self, RemoteError};
 use crate::seal::{self, Rules};
 use crate::sealed_input;
 use crate::settings;
+use crate::target::{self, Target};
 
 /// How long before its end a certificate is worth a warning.
 const EXPIRES_SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 const SECRETS: &str = "Secrets in JSON or YAML";
+const SEALED_SECRETS: &str = "SealedSecrets in JSON or YAML";
 
 /// Does what the command line (without the program's name) asks for.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: &Environment) -> ExitCode {
@@ -134,7 +137,8 @@ impl<'run> Run<'run> {
         }
         let documents = source.documents(&source.read(SECRETS)?, "Secret")?;
         let input = source.to_string();
-        let ready = seal::prepare(&documents, &input, &self.rules(), &self.namespaces)?;
+        let objects = source.objects(&documents, "Secret")?;
+        let ready = seal::prepare(&objects, &input, &self.rules(), &self.namespaces)?;
         for warning in seal::warnings(&ready, &input) {
             message::warn(&warning);
         }
@@ -179,32 +183,54 @@ impl<'run> Run<'run> {
     }
 
     fn merge(&self, path: &Path) -> Result<(), Error> {
-        let format = Format::of(&self.options.format, path.as_os_str())?;
-        let mut target = Target::open(path)?;
+        // The file keeps its format, but -o has to name one.
+        Format::of(&self.options.format, path.as_os_str())?;
+        let mut target = Target::open(path).map_err(MergeError::Target)?;
         let origin = self.origin()?;
         let source = Source::of(&self.options.secret_file);
         let documents = source.documents(&source.read(SECRETS)?, "Secret")?;
-        let additions = target.prepare(
-            &documents,
+        let additions = merge::prepare(
+            &target,
+            &source.objects(&documents, "Secret")?,
             &source.to_string(),
             &self.rules(),
             &self.namespaces,
         )?;
         let key = self.key(&origin)?;
-        target.merge(&additions, &key, &mut rand::rng())?;
-        Ok(target.save(format)?)
+        merge::merge(&mut target, &additions, &key, &mut rand::rng())?;
+        Ok(target.save().map_err(MergeError::Target)?)
     }
 
     fn re_encrypt(&self) -> Result<(), Error> {
         let destination = self.re_encrypted_file();
         let format = Format::of(&self.options.format, destination)?;
-        let sealed = self.sealed_secrets()?;
+        let source = Source::of(&self.options.secret_file);
+        let content = source.read(SEALED_SECRETS)?;
+        let documents = source.documents(&content, "SealedSecret")?;
+        let objects = source.objects(&documents, "SealedSecret")?;
+        let old = sealed_input::read(&objects, &source.to_string())?;
         let controller = Controller::find(self.options, self.environment)?;
-        let sealed = remote::re_encrypt(&controller, &sealed)?;
-        let mut result = String::new();
-        for object in &sealed {
-            result.push_str(&format.encode(object)?);
-        }
+        let new = remote::re_encrypt(&controller, &old)?;
+        let in_place = destination == self.options.secret_file;
+        let keeps_format = documents
+            .iter()
+            .all(|document| document.is_json == (format == Format::Json));
+        let result = match source {
+            Source::File(path) if in_place || keeps_format => {
+                let edits = remote::changes(&objects, &old, &new);
+                let text = String::from_utf8_lossy(&content);
+                let edited = manifest::edit(&text, &edits).map_err(RemoteError::Edit)?;
+                target::warn_of_rewriting(&path, &edited.rewritten);
+                edited.text
+            }
+            _ => {
+                let mut result = String::new();
+                for object in &new {
+                    result.push_str(&format.encode(object)?);
+                }
+                result
+            }
+        };
         Ok(Destination::of(destination).write(result.as_bytes())?)
     }
 
@@ -239,11 +265,9 @@ impl<'run> Run<'run> {
 
     fn sealed_secrets(&self) -> Result<Vec<SealedSecret>, Error> {
         let source = Source::of(&self.options.secret_file);
-        let documents = source.documents(
-            &source.read("SealedSecrets in JSON or YAML")?,
-            "SealedSecret",
-        )?;
-        Ok(sealed_input::read(&documents, &source.to_string())?)
+        let documents = source.documents(&source.read(SEALED_SECRETS)?, "SealedSecret")?;
+        let objects = source.objects(&documents, "SealedSecret")?;
+        Ok(sealed_input::read(&objects, &source.to_string())?)
     }
 
     fn rules(&self) -> Rules {

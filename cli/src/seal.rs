@@ -7,7 +7,7 @@ use sealed_secrets_crds::annotations::{
     CLUSTER_WIDE, NAMESPACE_WIDE, is_true, scope_of, set_scope,
 };
 use sealed_secrets_crds::inspect::{MAX_REQUEST_BYTES, MAX_SECRET_BYTES};
-use sealed_secrets_crds::manifest::Document;
+use sealed_secrets_crds::manifest::Object;
 use sealed_secrets_crds::plain_secret::{PlainSecret, PlainSecretError};
 use sealed_secrets_crds::seal::{SealSecretError, seal_secret};
 
@@ -27,12 +27,12 @@ pub struct Rules {
 
 /// A document that can't be sealed.
 #[derive(Debug, thiserror::Error)]
-#[error("{input}: document {number}")]
+#[error("{input}: {place}")]
 pub struct SealError {
     /// Where it stands.
     pub input: String,
-    /// Its number there.
-    pub number: usize,
+    /// Which of the objects there it is.
+    pub place: String,
     /// Why.
     #[source]
     pub problem: Box<SealProblem>,
@@ -93,7 +93,7 @@ pub enum SealProblem {
 /// A Secret that lacks nothing but the encryption.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    number: usize,
+    place: String,
     secret: PlainSecret,
     scope: Scope,
     two_scopes: bool,
@@ -102,10 +102,10 @@ pub struct Ready {
 /// What is odd about Secrets that can be sealed all the same.
 pub fn warnings(ready: &[Ready], input: &str) -> Vec<String> {
     let odd = ready.iter().filter(|ready| ready.two_scopes);
-    odd.map(|Ready { number, secret, .. }| {
+    odd.map(|Ready { place, secret, .. }| {
         let name = name_or_none(&secret.name);
         format!(
-            "{input}: document {number}: Secret {name} has both scope annotations; it is sealed for {}",
+            "{input}: {place}: Secret {name} has both scope annotations; it is sealed for {}",
             Scope::ClusterWide
         )
     })
@@ -118,17 +118,17 @@ pub fn warnings(ready: &[Ready], input: &str) -> Vec<String> {
 /// # Errors
 /// The first document that can't be sealed.
 pub fn prepare(
-    documents: &[Document],
+    objects: &[Object<'_>],
     input: &str,
     rules: &Rules,
     namespaces: &Namespaces<'_>,
 ) -> Result<Vec<Ready>, SealError> {
-    documents
+    objects
         .iter()
-        .map(|document| {
-            complete(document, rules, namespaces).map_err(|problem| SealError {
+        .map(|object| {
+            complete(object, rules, namespaces).map_err(|problem| SealError {
                 input: input.to_owned(),
-                number: document.number,
+                place: object.to_string(),
                 problem: Box::new(problem),
             })
         })
@@ -149,7 +149,7 @@ pub fn seal<R: CryptoRng + ?Sized>(
         .iter()
         .map(
             |Ready {
-                 number,
+                 place,
                  secret,
                  scope,
                  ..
@@ -172,7 +172,7 @@ pub fn seal<R: CryptoRng + ?Sized>(
                     });
                 sealed.map_err(|problem| SealError {
                     input: input.to_owned(),
-                    number: *number,
+                    place: place.clone(),
                     problem: Box::new(problem),
                 })
             },
@@ -181,11 +181,11 @@ pub fn seal<R: CryptoRng + ?Sized>(
 }
 
 fn complete(
-    document: &Document,
+    object: &Object<'_>,
     rules: &Rules,
     namespaces: &Namespaces<'_>,
 ) -> Result<Ready, SealProblem> {
-    let mut secret = PlainSecret::from_node(&document.node)?;
+    let mut secret = PlainSecret::from_node(object.node)?;
     if secret.items.is_empty() && !rules.allow_empty_data {
         return Err(SealProblem::Empty { name: secret.name });
     }
@@ -208,7 +208,7 @@ fn complete(
         .of_document(secret.namespace.as_deref(), scope)
         .map_err(|source| SealProblem::Namespace { name, source })?;
     Ok(Ready {
-        number: document.number,
+        place: object.to_string(),
         secret,
         scope,
         two_scopes,
@@ -232,13 +232,15 @@ fn name_or_none(name: &Option<String>) -> &str {
 impl Explain for SealError {
     fn hint(&self) -> Option<String> {
         match self.problem.as_ref() {
-            SealProblem::Secret(PlainSecretError::WrongKind { kind, .. }) => Some(match kind.as_str() {
-                kind if kind.starts_with("SealedSecret") => {
-                    "it is sealed already; --re-encrypt seals it again with the newest key".to_owned()
-                }
-                "List" => "give the Secrets of the List as documents of their own, with --- between them".to_owned(),
-                _ => "only Secrets can be sealed".to_owned(),
-            }),
+            SealProblem::Secret(PlainSecretError::WrongKind { kind, .. }) => {
+                Some(match kind.as_str() {
+                    kind if kind.starts_with("SealedSecret") => {
+                        "it is sealed already; --re-encrypt seals it again with the newest key"
+                            .to_owned()
+                    }
+                    _ => "only Secrets can be sealed".to_owned(),
+                })
+            }
             SealProblem::Empty { .. } => {
                 Some("if that is meant, add --allow-empty-data".to_owned())
             }

@@ -1,19 +1,19 @@
 //! SealedSecrets as input.
 
 use sealed_secrets_crds::SealedSecret;
-use sealed_secrets_crds::manifest::{self, Document, Node, Position, TypeError};
+use sealed_secrets_crds::manifest::{self, Node, Object, Position, TypeError};
 use sealed_secrets_crds::sealed_secret::{API_VERSION, KIND};
 
 use crate::error::Explain;
 
 /// A document that is not a SealedSecret.
 #[derive(Debug, thiserror::Error)]
-#[error("{input}: document {number}")]
+#[error("{input}: {place}")]
 pub struct SealedInputError {
     /// Where it stands.
     pub input: String,
-    /// Its number there.
-    pub number: usize,
+    /// Which of the objects there it is.
+    pub place: String,
     /// What is wrong with it.
     #[source]
     pub problem: SealedInputProblem,
@@ -36,17 +36,17 @@ pub enum SealedInputProblem {
     Field(#[from] TypeError),
 }
 
-/// The SealedSecret in every document, in order. `apiVersion` and `kind` may be missing.
+/// The SealedSecret that every object is, in order. `apiVersion` and `kind` may be missing.
 ///
 /// # Errors
-/// The first document that is something else.
-pub fn read(documents: &[Document], input: &str) -> Result<Vec<SealedSecret>, SealedInputError> {
-    documents
+/// The first object that is something else.
+pub fn read(objects: &[Object<'_>], input: &str) -> Result<Vec<SealedSecret>, SealedInputError> {
+    objects
         .iter()
-        .map(|document| {
-            of_node(&document.node).map_err(|problem| SealedInputError {
+        .map(|object| {
+            of_node(object.node).map_err(|problem| SealedInputError {
                 input: input.to_owned(),
-                number: document.number,
+                place: object.to_string(),
                 problem,
             })
         })
@@ -102,7 +102,8 @@ mod tests {
     use super::*;
 
     fn read_text(text: &str) -> Result<Vec<SealedSecret>, String> {
-        read(&manifest::read(text.as_bytes()).unwrap(), "in")
+        let documents = manifest::read(text.as_bytes()).unwrap();
+        read(&manifest::objects(&documents), "in")
             .map_err(|error| format!("{error}: {}", error.problem))
     }
 

@@ -8,6 +8,7 @@
 //! - `compose`: one YAML document to a [`Node`] tree, with bounded aliases and depth;
 //! - [`scalar`]: what a plain scalar means;
 //! - [`node`]: the tree, with positions;
+//! - [`mod@objects`]: Lists taken apart;
 //! - [`typed`]: serde over the tree, converting scalars where a string is wanted;
 //! - `write`: JSON and YAML out;
 //! - [`mod@edit`]: changes within the text of a file, which stays as it is around them.
@@ -15,6 +16,7 @@
 mod compose;
 pub mod edit;
 pub mod node;
+pub mod objects;
 pub mod scalar;
 pub mod stream;
 pub mod typed;
@@ -22,6 +24,7 @@ mod write;
 
 pub use edit::{Change, Edit, EditError, Edited, Step, edit};
 pub use node::{Key, Node, Position, Value};
+pub use objects::{Object, objects};
 pub use stream::{Document, ReadError, read};
 pub use typed::{TypeError, from_node};
 pub use write::{WriteError, to_json, to_yaml, to_yaml_document};

@@ -11,11 +11,11 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Explain};
 use crate::input::{InputError, Source};
-use crate::merge::{MergeError, Target};
 use crate::namespace::NamespaceError;
 use crate::output::{Destination, Format, OutputError};
 use crate::run::Run;
 use crate::settings::Sealing;
+use crate::target::Target;
 
 /// Arguments of `kubeseal set`.
 #[derive(Debug, clap::Args)]
@@ -59,9 +59,6 @@ pub enum SetError {
     /// The value can't be read.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The file can't take the item.
-    #[error(transparent)]
-    Merge(#[from] MergeError),
     /// A new SealedSecret has no namespace.
     #[error(transparent)]
     Namespace(#[from] NamespaceError),
@@ -105,9 +102,9 @@ impl Set {
         target.must_agree(run.options, &run.namespaces)?;
         let items = self.items()?;
         let key = run.public_key()?;
-        target.set(&items, &key, &mut rand::rng())?;
-        target.save(Format::of(&run.options.format, self.file.as_os_str())?)?;
-        Ok(())
+        let label = target.sealed().label();
+        target.set(&items, &label, &key, &mut rand::rng())?;
+        Ok(target.save()?)
     }
 
     /// A new SealedSecret.
@@ -163,7 +160,6 @@ impl Explain for SetError {
                 Some("the name is part of the encryption, and can't be changed later".to_owned())
             }
             Self::Input(error) => error.hint(),
-            Self::Merge(error) => error.hint(),
             Self::Namespace(error) => error.hint(),
             Self::Output(error) => error.hint(),
             Self::File { .. } | Self::Seal(_) => None,

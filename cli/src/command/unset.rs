@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use crate::error::Error;
-use crate::merge::Target;
-use crate::output::Format;
 use crate::run::Run;
+use crate::target::Target;
 
 /// Arguments of `kubeseal unset`.
 #[derive(Debug, clap::Args)]
@@ -19,10 +18,10 @@ pub struct Unset {
 }
 
 impl Unset {
-    pub(super) fn execute(&self, run: &Run<'_>) -> Result<ExitCode, Error> {
+    pub(super) fn execute(&self, _: &Run<'_>) -> Result<ExitCode, Error> {
         let mut target = Target::open(&self.file)?;
         target.remove(&self.keys)?;
-        target.save(Format::of(&run.options.format, self.file.as_os_str())?)?;
+        target.save()?;
         Ok(ExitCode::SUCCESS)
     }
 }

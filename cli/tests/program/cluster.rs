@@ -301,6 +301,24 @@ fn re_encrypted_files_are_replaced_in_place() {
 }
 
 #[test]
+fn re_encrypting_changes_ciphertexts_and_nothing_else() {
+    let bench = Bench::new();
+    let server = posting(|_, sealed| Answer::new(200, rotated(&sealed).to_string()));
+    let text = "# ours\nkind: List\napiVersion: v1\nitems:\n- kind: SealedSecret   # one\n  metadata: {name: a, namespace: b}\n  \
+                status: {}\n  spec:\n    encryptedData:\n      password: 'AgOld' # old\n- metadata: {name: c, namespace: b}\n  \
+                spec: {encryptedData: {password: AgOld}}\n";
+    bench.write("t.yaml", text);
+    let args = ["--re-encrypt", "-f", "t.yaml", "--server", &server.url()];
+    assert_eq!(bench.kubeseal(args).run().ok(), "");
+    assert_eq!(bench.read("t.yaml"), text.replace("AgOld", "AgBy"));
+    bench.write("t.yaml", text);
+    let other = args.iter().chain(&["-w", "other.yaml"]);
+    assert_eq!(bench.kubeseal(other.copied()).run().ok(), "");
+    assert_eq!(bench.read("t.yaml"), text);
+    assert_eq!(bench.read("other.yaml"), text.replace("AgOld", "AgBy"));
+}
+
+#[test]
 fn a_file_that_cannot_be_re_encrypted_is_kept() {
     let bench = Bench::new();
     bench.seal(&["-w", "t.yaml"], SECRET).ok();

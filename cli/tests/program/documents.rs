@@ -1,6 +1,6 @@
 //! Input that is wrong: one line that names it, nothing written.
 
-use crate::bench::{Bench, SECRET};
+use crate::bench::{Bench, SECRET, sealed_secret, sealed_secrets};
 
 #[test]
 fn unreadable_documents_are_named_and_nothing_is_written() {
@@ -37,10 +37,7 @@ fn unreadable_documents_are_named_and_nothing_is_written() {
             format!("{SECRET}---\nkind: ConfigMap\ndata: {{a: b}}\n"),
             "document 2: line 9, column 1: expected a Secret, found ConfigMap",
         ),
-        (
-            "kind: List\nitems: []\n".to_owned(),
-            "expected a Secret, found List",
-        ),
+        ("kind: List\nitems: []\n".to_owned(), "no Secret found"),
         (
             "kind: Secret\nmetadata: {name: a, namespace: b}\ndata:\n  k: hunter2!\n".to_owned(),
             "line 4, column 6: data[k] is not base64",
@@ -94,6 +91,51 @@ fn input_without_any_secret_is_an_error() {
             .seal(&["--allow-empty-data"], input)
             .fails("no Secret found");
     }
+}
+
+#[test]
+fn the_items_of_lists_are_documents_of_their_own() {
+    let bench = Bench::new();
+    let secret = |name: &str| {
+        format!(
+            r#"{{"kind":"Secret","metadata":{{"name":"{name}","namespace":"n"}},"stringData":{{"k":"{name}"}}}}"#
+        )
+    };
+    let list = format!(
+        r#"{{"apiVersion":"v1","kind":"List","items":[{},{}]}} {}"#,
+        secret("a"),
+        secret("b"),
+        secret("c")
+    );
+    let sealed = sealed_secrets(&bench.seal(&[], &list).ok());
+    let names: Vec<&str> = sealed.iter().map(|sealed| sealed.name()).collect();
+    assert_eq!(names, ["a", "b", "c"]);
+    let bad = "kind: SecretList\nitems:\n- kind: Secret\n- kind: ConfigMap\n";
+    bench
+        .seal(&["--allow-empty-data", "--name=a", "-nb"], bad)
+        .fails("standard input: document 1, item 2: line 4, column 3: expected a Secret, found ConfigMap");
+    let items: Vec<String> = sealed
+        .iter()
+        .map(|sealed| serde_json::to_string(sealed).unwrap())
+        .collect();
+    let list = format!(r#"{{"kind":"List","items":[{}]}}"#, items.join(","));
+    let plain = bench
+        .kubeseal(["--recovery-unseal", "--recovery-private-key=key.pem"])
+        .input(list)
+        .run()
+        .ok();
+    assert_eq!(plain.matches("\"kind\": \"Secret\"").count(), 3, "{plain}");
+    // One of several that are merged.
+    bench.seal(&["-w", "t.yaml"], SECRET).ok();
+    let list = "kind: List\nitems: [{stringData: {x: '1'}}, {stringData: {y: '2'}}]\n";
+    bench.seal(&["--merge-into", "t.yaml"], list).ok();
+    assert_eq!(
+        sealed_secret(&bench.read("t.yaml"))
+            .spec
+            .encrypted_data
+            .len(),
+        3
+    );
 }
 
 #[test]

@@ -82,9 +82,9 @@ fn everything_else_of_the_target_stays() {
 fn a_target_may_lack_everything_that_is_extended() {
     let bench = Bench::new();
     for target in [
-        "kind: SealedSecret\nmetadata: {name: a, namespace: b}\nspec: {}\n",
-        "kind: SealedSecret\nmetadata: {name: a, namespace: b}\nspec: {encryptedData: null, template: null}\n",
-        "kind: SealedSecret\nmetadata: {name: a, namespace: b}\nspec: {template: {metadata: null}}\n",
+        "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: b}\nspec: {}\n",
+        "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: b}\nspec: {encryptedData: null, template: null}\n",
+        "apiVersion: bitnami.com/v1alpha1\nkind: SealedSecret\nmetadata: {name: a, namespace: b}\nspec:\n  template: {metadata: null}\n",
     ] {
         bench.write("t", target);
         merge(
@@ -119,19 +119,92 @@ fn every_document_of_the_input_is_merged() {
 }
 
 #[test]
-fn the_name_of_the_target_decides_its_format() {
+fn the_target_keeps_its_format() {
     let bench = Bench::new();
-    for (name, format, yaml) in [
-        ("a.yaml", "json", true),
-        ("a.yml", "json", true),
-        ("a", "yaml", true),
-        ("a.json", "json", false),
+    for (name, args, yaml) in [
+        ("a.yaml", &[][..], true),
+        ("a.yml", &["-o", "json"], true),
+        ("a", &["-o", "yaml"], false),
+        ("a.json", &[], false),
     ] {
         bench.seal(&["-w", name], SECRET).ok();
-        merge(&bench, name, &["-o", format], MORE).ok();
+        merge(&bench, name, args, MORE).ok();
         assert_eq!(bench.read(name).starts_with("---\n"), yaml, "{name}");
         sealed_secret(&bench.read(name));
     }
+    merge(&bench, "a", &["-o", "toml"], MORE).fails("unsupported output format");
+}
+
+/// Comments, order, quotes, indentation, line endings: all of it odd, none of it changed.
+#[test]
+fn only_the_lines_of_the_items_change() {
+    let bench = Bench::new();
+    let odd = "\u{feff}# Kept by: the shop team\r\n---   # the database\r\nkind:   SealedSecret\r\n\
+               spec:\r\n    template: {type: 'Opaque', metadata: {labels: {\"app\": shop}}}   # odd\r\n\r\n\
+               \u{20}   encryptedData:\r\n\u{20}       # from the vault\r\n\u{20}       password:   'AgOld'   # changed in May\r\n\
+               \u{20}       keep: >-\r\n\u{20}           AgKeep\r\n\r\n\u{20}   # the end\r\n\
+               metadata:  {namespace: shop,  name: \"db\"}\r\napiVersion: bitnami.com/v1alpha1";
+    bench.write("t.yaml", odd);
+    let input = "metadata: {labels: {tier: back}}\nstringData: {password: hunter2, user: admin}\n";
+    assert_eq!(merge(&bench, "t.yaml", &[], input).ok(), "");
+    let after = bench.read("t.yaml");
+    let (old, new): (Vec<&str>, Vec<&str>) = (
+        odd.split_inclusive('\n').collect(),
+        after.split_inclusive('\n').collect(),
+    );
+    let gone: Vec<&&str> = old.iter().filter(|line| !new.contains(line)).collect();
+    let came: Vec<&&str> = new.iter().filter(|line| !old.contains(line)).collect();
+    assert_eq!(gone.len(), 2, "{gone:?}");
+    assert_eq!(came.len(), 3, "{came:?}");
+    assert_eq!(
+        *came[0],
+        "    template: {type: 'Opaque', metadata: {labels: {\"app\": shop, tier: back}}}   # odd\r\n"
+    );
+    assert!(
+        came[1].starts_with("        password:   'A")
+            && came[1].ends_with("'   # changed in May\r\n"),
+        "{came:?}"
+    );
+    assert!(
+        came[2].starts_with("        user: A") && came[2].ends_with("\r\n"),
+        "{came:?}"
+    );
+    let kept: Vec<&str> = new
+        .iter()
+        .filter(|line| old.contains(line))
+        .copied()
+        .collect();
+    let all: Vec<&str> = old
+        .iter()
+        .filter(|line| new.contains(line))
+        .copied()
+        .collect();
+    assert_eq!(kept, all, "and in the same order");
+    let mut sealed = sealed_secret(&after);
+    assert_eq!(sealed.spec.encrypted_data.remove("keep").unwrap(), "AgKeep");
+    assert_eq!(items(&sealed)["password"], "hunter2");
+}
+
+/// As Git shows it.
+#[test]
+fn git_shows_the_changed_items_alone() {
+    let bench = Bench::new();
+    let sealed = bench
+        .seal(&["-oyaml"], format!("{SECRET}  other: x\n"))
+        .ok();
+    let odd = sealed
+        .replace("spec:\n", "spec:   # sealed\n")
+        .replace("  template:\n", "\n  # the rest\n  template:\n");
+    bench.write("before.yaml", &odd);
+    bench.write("t.yaml", &odd);
+    merge(&bench, "t.yaml", &[], "stringData: {password: new}\n").ok();
+    let output = std::process::Command::new("git")
+        .args(["diff", "--no-index", "--numstat", "before.yaml", "t.yaml"])
+        .current_dir(bench.path("."))
+        .output()
+        .unwrap();
+    let numbers = String::from_utf8(output.stdout).unwrap();
+    assert!(numbers.starts_with("1\t1\t"), "{numbers}");
 }
 
 #[test]
@@ -171,7 +244,7 @@ fn the_namespace_is_that_of_the_target() {
     bench.seal(&["-w", "t"], SECRET).ok();
     merge(&bench, "t", &["-n", "shop"], MORE).ok();
     merge(&bench, "t", &["-n", "other"], MORE)
-        .fails("cannot merge into shop/db: namespace is \"shop\", but \"other\" was given")
+        .fails("cannot merge: shop/db: namespace is \"shop\", but \"other\" was given")
         .hints("the target's counts");
     merge(&bench, "t", &["--name", "other"], MORE).ok();
     assert_eq!(items(&sealed_secret(&bench.read("t")))["user"], "admin");
@@ -218,7 +291,7 @@ fn targets_that_cannot_be_extended_are_refused_and_kept() {
         ),
         (
             format!("{sealed}{sealed}"),
-            "cannot merge into t: it holds 2 documents",
+            "cannot merge: t holds 2 documents, expected one",
         ),
         ("a: [".to_owned(), "cannot merge: t: document 1: line"),
         (
@@ -248,7 +321,7 @@ fn targets_that_cannot_be_extended_are_refused_and_kept() {
         assert_eq!(bench.read("t"), sealed);
     }
     merge(&bench, "missing", &[], MORE)
-        .fails("cannot merge into missing: No such file")
+        .fails("cannot merge: cannot change missing: No such file")
         .hints("must exist");
     merge(&bench, ".", &[], MORE).fails("not a regular file");
     assert_eq!(bench.files(), ["cert.pem", "key.pem", "t"]);
