@@ -22,6 +22,9 @@ _kubeseal() {
             kubeseal,diff)
                 cmd="kubeseal__subcmd__diff"
                 ;;
+            kubeseal,edit)
+                cmd="kubeseal__subcmd__edit"
+                ;;
             kubeseal,inspect)
                 cmd="kubeseal__subcmd__inspect"
                 ;;
@@ -41,7 +44,7 @@ _kubeseal() {
 
     case "${cmd}" in
         kubeseal)
-            opts="-h -f -w -o -n --fetch-cert --raw --merge-into --validate --re-encrypt --recovery-unseal --version --help --secret-file --sealed-secret-file --format --from-file --allow-empty-data --project-file --name --namespace --scope --cert --clusters --cert-cache --controller-name --controller-namespace --recovery-private-key --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout completion diff inspect man set unset"
+            opts="-h -f -w -o -n --fetch-cert --raw --merge-into --validate --re-encrypt --recovery-unseal --version --help --secret-file --sealed-secret-file --format --from-file --allow-empty-data --project-file --name --namespace --scope --cert --clusters --cert-cache --controller-name --controller-namespace --recovery-private-key --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout completion diff edit inspect man set unset"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -421,6 +424,136 @@ _kubeseal() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        kubeseal__subcmd__edit)
+            opts="-n --name --namespace --scope --cert --clusters --cert-cache --controller-name --controller-namespace --recovery-private-key --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -n)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --scope)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --clusters)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert-cache)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --controller-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --controller-namespace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --recovery-private-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --kubeconfig)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --context)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cluster)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --server)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-server-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-url)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --certificate-authority)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-certificate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --insecure-skip-tls-verify)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --disable-compression)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --username)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as-uid)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --as-group)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --request-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         kubeseal__subcmd__inspect)
             opts="-o -q --cert --format --only --quiet"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -466,13 +599,21 @@ _kubeseal() {
             return 0
             ;;
         kubeseal__subcmd__set)
-            opts="-n --from-file --value-stdin --name --namespace --scope --cert --clusters --cert-cache --controller-name --controller-namespace --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout"
+            opts="-n --from-file --from-env-file --value-stdin --generate --name --namespace --scope --cert --clusters --cert-cache --controller-name --controller-namespace --kubeconfig --context --cluster --user --server --tls-server-name --proxy-url --certificate-authority --client-certificate --client-key --insecure-skip-tls-verify --disable-compression --token --username --password --as --as-uid --as-group --request-timeout"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --from-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-env-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --generate)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

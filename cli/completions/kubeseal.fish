@@ -71,6 +71,7 @@ complete -c kubeseal -n "__fish_kubeseal_needs_command" -l as-group -d 'Group to
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -l request-timeout -d 'How long to wait for each response, as in 30s or 1m30s (default: 0, forever).' -r
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -f -a "completion" -d 'Print the completion script for a shell'
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -f -a "diff" -d 'Tell what differs between two sealed files'
+complete -c kubeseal -n "__fish_kubeseal_needs_command" -f -a "edit" -d 'Edit the items of a SealedSecret in a file'
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -f -a "inspect" -d 'Tell what is in sealed files, and what is wrong with them'
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -f -a "man" -d 'Print a manual page'
 complete -c kubeseal -n "__fish_kubeseal_needs_command" -f -a "set" -d 'Create or change an item of a SealedSecret in a file'
@@ -78,6 +79,34 @@ complete -c kubeseal -n "__fish_kubeseal_needs_command" -f -a "unset" -d 'Remove
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand diff" -s o -l format -d 'How to report' -r -f -a "text\t'For people'
 json\t'For programs'"
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand diff" -l textconv -d 'Print FILE with digests instead of sealed values'
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l name -d 'Name of the SealedSecret; instead of the one in the input. Needed by --raw in strict scope.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -s n -l namespace -d 'Namespace of the SealedSecret, where the input has none (default: that of the current context).' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l scope -d 'Where the SealedSecret can be unsealed: strict (under its name and namespace only), namespace-wide (under any name) or cluster-wide (anywhere). Default: what the annotations of the input say, else strict.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l cert -d 'Certificate to seal with. With a file nothing is contacted. Without this flag the controller is asked.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l clusters -d 'Seal for each of these clusters, with -w \'FILE-{cluster}.yaml\' into a file for each; {name} and {namespace} may stand there too. Those without CERT are from the project file.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l cert-cache -d 'Keep the certificate that the controller sends, and seal with it when no cluster answers. Its age is told.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l controller-name -d 'Service of the controller (default: sealed-secrets-controller; if there is none, the one in its namespace with the label app.kubernetes.io/name=sealed-secrets).' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l controller-namespace -d 'Namespace of the controller (default: kube-system).' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l recovery-private-key -d 'Private keys for --recovery-unseal: PEM files, or backups of the controller\'s key Secrets in JSON or YAML. May be repeated.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l kubeconfig -d 'The kubeconfig (default: $KUBECONFIG, else ~/.kube/config).' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l context -d 'Context of the kubeconfig.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l cluster -d 'Cluster of the kubeconfig.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l user -d 'User of the kubeconfig.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l server -d 'The API server.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l tls-server-name -d 'Name that the server\'s certificate must have, if not that of its URL.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l proxy-url -d 'Proxy to reach the server through.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l certificate-authority -d 'Certificate authority of the server.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l client-certificate -d 'TLS client certificate.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l client-key -d 'TLS client key.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate: anybody on the way can then hand out a certificate of their own.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l disable-compression -d 'Don\'t ask for compressed responses.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l token -d 'Bearer token. Like all credentials, sent over TLS only.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l username -d 'Name for basic authentication.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l password -d 'Password for basic authentication.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l as -d 'User to impersonate.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l as-uid -d 'UID to impersonate.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l as-group -d 'Group to impersonate. May be repeated.' -r
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand edit" -l request-timeout -d 'How long to wait for each response, as in 30s or 1m30s (default: 0, forever).' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand inspect" -l cert -d 'Compare with the key of this certificate, as far as that can be told' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand inspect" -s o -l format -d 'How to report' -r -f -a "text\t'For people'
 json\t'For programs'"
@@ -85,6 +114,8 @@ complete -c kubeseal -n "__fish_kubeseal_using_subcommand inspect" -l only -d 'L
 plain\t'Plain Secrets; what is wrong with SealedSecrets is none of our business'"
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand inspect" -s q -l quiet -d 'Print nothing but problems'
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l from-file -d 'Take the value from PATH, byte for byte' -r -F
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l from-env-file -d 'Create or change an item for every NAME=value line of PATH' -r -F
+complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l generate -d 'Make a value: password[:LENGTH], uuid, ssh-ed25519 or ssh-rsa[:BITS]. Of SSH keys the public half is printed' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l name -d 'Name of the SealedSecret; instead of the one in the input. Needed by --raw in strict scope.' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -s n -l namespace -d 'Namespace of the SealedSecret, where the input has none (default: that of the current context).' -r
 complete -c kubeseal -n "__fish_kubeseal_using_subcommand set" -l scope -d 'Where the SealedSecret can be unsealed: strict (under its name and namespace only), namespace-wide (under any name) or cluster-wide (anywhere). Default: what the annotations of the input say, else strict.' -r

@@ -70,6 +70,7 @@ Register-ArgumentCompleter -Native -CommandName 'kubeseal' -ScriptBlock {
             [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long to wait for each response, as in 30s or 1m30s (default: 0, forever).')
             [CompletionResult]::new('completion', 'completion', [CompletionResultType]::ParameterValue, 'Print the completion script for a shell')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Tell what differs between two sealed files')
+            [CompletionResult]::new('edit', 'edit', [CompletionResultType]::ParameterValue, 'Edit the items of a SealedSecret in a file')
             [CompletionResult]::new('inspect', 'inspect', [CompletionResultType]::ParameterValue, 'Tell what is in sealed files, and what is wrong with them')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Print a manual page')
             [CompletionResult]::new('set', 'set', [CompletionResultType]::ParameterValue, 'Create or change an item of a SealedSecret in a file')
@@ -83,6 +84,38 @@ Register-ArgumentCompleter -Native -CommandName 'kubeseal' -ScriptBlock {
             [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How to report')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to report')
             [CompletionResult]::new('--textconv', '--textconv', [CompletionResultType]::ParameterName, 'Print FILE with digests instead of sealed values')
+            break
+        }
+        'kubeseal;edit' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the SealedSecret; instead of the one in the input. Needed by --raw in strict scope.')
+            [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the SealedSecret, where the input has none (default: that of the current context).')
+            [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the SealedSecret, where the input has none (default: that of the current context).')
+            [CompletionResult]::new('--scope', '--scope', [CompletionResultType]::ParameterName, 'Where the SealedSecret can be unsealed: strict (under its name and namespace only), namespace-wide (under any name) or cluster-wide (anywhere). Default: what the annotations of the input say, else strict.')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Certificate to seal with. With a file nothing is contacted. Without this flag the controller is asked.')
+            [CompletionResult]::new('--clusters', '--clusters', [CompletionResultType]::ParameterName, 'Seal for each of these clusters, with -w ''FILE-{cluster}.yaml'' into a file for each; {name} and {namespace} may stand there too. Those without CERT are from the project file.')
+            [CompletionResult]::new('--cert-cache', '--cert-cache', [CompletionResultType]::ParameterName, 'Keep the certificate that the controller sends, and seal with it when no cluster answers. Its age is told.')
+            [CompletionResult]::new('--controller-name', '--controller-name', [CompletionResultType]::ParameterName, 'Service of the controller (default: sealed-secrets-controller; if there is none, the one in its namespace with the label app.kubernetes.io/name=sealed-secrets).')
+            [CompletionResult]::new('--controller-namespace', '--controller-namespace', [CompletionResultType]::ParameterName, 'Namespace of the controller (default: kube-system).')
+            [CompletionResult]::new('--recovery-private-key', '--recovery-private-key', [CompletionResultType]::ParameterName, 'Private keys for --recovery-unseal: PEM files, or backups of the controller''s key Secrets in JSON or YAML. May be repeated.')
+            [CompletionResult]::new('--kubeconfig', '--kubeconfig', [CompletionResultType]::ParameterName, 'The kubeconfig (default: $KUBECONFIG, else ~/.kube/config).')
+            [CompletionResult]::new('--context', '--context', [CompletionResultType]::ParameterName, 'Context of the kubeconfig.')
+            [CompletionResult]::new('--cluster', '--cluster', [CompletionResultType]::ParameterName, 'Cluster of the kubeconfig.')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'User of the kubeconfig.')
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The API server.')
+            [CompletionResult]::new('--tls-server-name', '--tls-server-name', [CompletionResultType]::ParameterName, 'Name that the server''s certificate must have, if not that of its URL.')
+            [CompletionResult]::new('--proxy-url', '--proxy-url', [CompletionResultType]::ParameterName, 'Proxy to reach the server through.')
+            [CompletionResult]::new('--certificate-authority', '--certificate-authority', [CompletionResultType]::ParameterName, 'Certificate authority of the server.')
+            [CompletionResult]::new('--client-certificate', '--client-certificate', [CompletionResultType]::ParameterName, 'TLS client certificate.')
+            [CompletionResult]::new('--client-key', '--client-key', [CompletionResultType]::ParameterName, 'TLS client key.')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate: anybody on the way can then hand out a certificate of their own.')
+            [CompletionResult]::new('--disable-compression', '--disable-compression', [CompletionResultType]::ParameterName, 'Don''t ask for compressed responses.')
+            [CompletionResult]::new('--token', '--token', [CompletionResultType]::ParameterName, 'Bearer token. Like all credentials, sent over TLS only.')
+            [CompletionResult]::new('--username', '--username', [CompletionResultType]::ParameterName, 'Name for basic authentication.')
+            [CompletionResult]::new('--password', '--password', [CompletionResultType]::ParameterName, 'Password for basic authentication.')
+            [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'User to impersonate.')
+            [CompletionResult]::new('--as-uid', '--as-uid', [CompletionResultType]::ParameterName, 'UID to impersonate.')
+            [CompletionResult]::new('--as-group', '--as-group', [CompletionResultType]::ParameterName, 'Group to impersonate. May be repeated.')
+            [CompletionResult]::new('--request-timeout', '--request-timeout', [CompletionResultType]::ParameterName, 'How long to wait for each response, as in 30s or 1m30s (default: 0, forever).')
             break
         }
         'kubeseal;inspect' {
@@ -99,6 +132,8 @@ Register-ArgumentCompleter -Native -CommandName 'kubeseal' -ScriptBlock {
         }
         'kubeseal;set' {
             [CompletionResult]::new('--from-file', '--from-file', [CompletionResultType]::ParameterName, 'Take the value from PATH, byte for byte')
+            [CompletionResult]::new('--from-env-file', '--from-env-file', [CompletionResultType]::ParameterName, 'Create or change an item for every NAME=value line of PATH')
+            [CompletionResult]::new('--generate', '--generate', [CompletionResultType]::ParameterName, 'Make a value: password[:LENGTH], uuid, ssh-ed25519 or ssh-rsa[:BITS]. Of SSH keys the public half is printed')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the SealedSecret; instead of the one in the input. Needed by --raw in strict scope.')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Namespace of the SealedSecret, where the input has none (default: that of the current context).')
             [CompletionResult]::new('--namespace', '--namespace', [CompletionResultType]::ParameterName, 'Namespace of the SealedSecret, where the input has none (default: that of the current context).')

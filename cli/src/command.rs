@@ -7,6 +7,7 @@
 
 mod completion;
 mod diff;
+pub(crate) mod edit;
 mod inspect;
 pub(crate) mod set;
 mod unset;
@@ -34,6 +35,8 @@ pub enum Command {
     /// Tell what differs between two sealed files
     #[command(long_about = diff::LONG_ABOUT)]
     Diff(diff::Diff),
+    /// Edit the items of a SealedSecret in a file
+    Edit(edit::Edit),
     /// Tell what is in sealed files, and what is wrong with them
     #[command(long_about = inspect::LONG_ABOUT)]
     Inspect(inspect::Inspect),
@@ -93,6 +96,7 @@ impl Command {
     /// What this command seals into, if it seals.
     pub(crate) fn target(&self) -> Option<Sealing<'_>> {
         match self {
+            Self::Edit(edit) => Some(edit.target()),
             Self::Set(set) => Some(set.target()),
             _ => None,
         }
@@ -105,6 +109,7 @@ impl Command {
             Self::Man(man) => man.execute(),
             Self::Diff(diff) => diff.execute(),
             Self::Inspect(inspect) => inspect.execute(run),
+            Self::Edit(edit) => edit.execute(run),
             Self::Set(set) => set.execute(run),
             Self::Unset(unset) => unset.execute(run),
         }
@@ -132,6 +137,12 @@ pub fn grammar() -> clap::Command {
 fn shared_groups(command: &str) -> &'static [Group] {
     match command {
         "set" => &[Group::Sealing, Group::Certificate, Group::Connection],
+        "edit" => &[
+            Group::Sealing,
+            Group::Certificate,
+            Group::Recovery,
+            Group::Connection,
+        ],
         _ => &[],
     }
 }

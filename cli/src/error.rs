@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 
 use crate::args::{self, FlagError};
 use crate::certificate::CertificateError;
+use crate::command::edit::EditError;
 use crate::command::set::SetError;
 use crate::command::{CommandLineError, NoPage};
 use crate::controller_client::ControllerError;
@@ -76,6 +77,9 @@ pub enum Error {
     /// A file with a SealedSecret can't be changed.
     #[error(transparent)]
     Target(#[from] TargetError),
+    /// Nothing was edited.
+    #[error(transparent)]
+    Edit(#[from] EditError),
     /// Nothing was set.
     #[error(transparent)]
     Set(#[from] SetError),
@@ -136,6 +140,7 @@ impl Error {
             Self::SealedInput(error) => error.hint(),
             Self::Merge(error) => error.hint(),
             Self::Target(error) => error.hint(),
+            Self::Edit(error) => error.hint(),
             Self::Set(error) => error.hint(),
             Self::Remote(error) => error.hint(),
             Self::Recover(error) => error.hint(),

@@ -8,6 +8,7 @@
 //! | [`args`], [`mod@env`], [`mode`] | what the user wants |
 //! | [`command`], [`reference`] | the subcommands, each a thin module; what is generated of the grammar |
 //! | [`input`], [`output`] | documents in, the result out: all of it or nothing |
+//! | [`env_file`], [`generate`], [`item_sheet`], [`editor`] | values from other places |
 //! | [`certificate`], [`download`], [`certificate_cache`] | the key to seal with: a file, the web, the controller |
 //! | [`settings`], [`project`], [`clusters`] | what a project file says, and one output for each cluster |
 //! | [`namespace`], [`kubeconfig`], [`pod`] | where a namespace comes from if nobody names it |
@@ -29,10 +30,14 @@ pub mod connection;
 pub mod controller_client;
 pub mod diff;
 pub mod download;
+pub mod editor;
 pub mod env;
+pub mod env_file;
 pub mod error;
+pub mod generate;
 pub mod input;
 pub mod inspect;
+pub mod item_sheet;
 pub mod kubeconfig;
 pub mod merge;
 pub mod mode;

@@ -115,6 +115,12 @@ pub enum TargetError {
         /// Why.
         source: sealed_secrets_core::SealError,
     },
+    /// Somebody else has changed the file.
+    #[error("{path} was changed meanwhile; it is left as it is now")]
+    Meanwhile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The text can't be changed.
     #[error("cannot change {path}")]
     Edit {
@@ -299,6 +305,11 @@ impl Target {
         if self.edits.is_empty() {
             return Ok(());
         }
+        // Whoever had it in an editor may have pulled in the meantime.
+        let now = Source::File(self.path.clone()).read("a SealedSecret")?;
+        if *now != self.text.as_bytes() {
+            return Err(TargetError::Meanwhile { path: self.name });
+        }
         let edited =
             manifest::edit(&self.text, &self.edits).map_err(|source| TargetError::Edit {
                 path: self.name.clone(),
@@ -346,6 +357,15 @@ pub fn warn_of_rewriting(file: &Path, documents: &[usize]) {
     }
 }
 
+/// Whether a Secret can have an item of this name, as API servers have it.
+pub fn is_item_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=253).contains(&name.len())
+        && name.bytes().all(allowed)
+        && name != "."
+        && !name.starts_with("..")
+}
+
 impl Explain for TargetError {
     fn hint(&self) -> Option<String> {
         match self {
@@ -365,6 +385,37 @@ impl Explain for TargetError {
             Self::Name { .. } => Some("leave --name out: the file's counts".to_owned()),
             Self::Namespace { .. } => Some("leave --namespace out: the target's counts".to_owned()),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_that_secrets_can_have() {
+        for good in [
+            "a",
+            "tls.crt",
+            ".dockerconfigjson",
+            "A_b-9",
+            &"k".repeat(253),
+        ] {
+            assert!(is_item_name(good), "{good}");
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "..data",
+            "a/b",
+            "a b",
+            "a=b",
+            "ä",
+            &"k".repeat(254),
+        ] {
+            assert!(!is_item_name(bad), "{bad}");
         }
     }
 }

@@ -122,3 +122,46 @@ fn a_name_of_a_subcommand_counts_in_the_first_place_only() {
     let sealed = bench.seal(&["unset"], SECRET).ok();
     assert_eq!(items(&sealed_secret(&sealed))["password"], "hunter2");
 }
+
+#[test]
+fn values_are_made_and_public_keys_printed() {
+    let bench = Bench::new();
+    let set = |key: &str, kind: &str| {
+        bench
+            .kubeseal(["set", "t.yaml", key, "--generate", kind, "--cert=cert.pem"])
+            .variable("SEALED_SECRETS_NAME", "db")
+            .variable("SEALED_SECRETS_NAMESPACE", "shop")
+            .run()
+    };
+    assert_eq!(set("password", "password:40").ok(), "");
+    assert_eq!(set("id", "uuid").ok(), "");
+    let public = set("ssh", "ssh-ed25519").ok();
+    assert!(
+        public.starts_with("ssh-ed25519 ") && public.ends_with(" shop/db\n"),
+        "{public}"
+    );
+    let made = items(&sealed_secret(&bench.read("t.yaml")));
+    assert_eq!((made["password"].len(), made["id"].len()), (40, 36));
+    assert!(made["ssh"].starts_with("-----BEGIN OPENSSH PRIVATE KEY-----\n"));
+    set("x", "password:4").fails_with(2, "expected a length from 16 to 1024");
+}
+
+#[test]
+fn items_come_from_a_file_of_variables() {
+    let bench = Bench::new();
+    bench.seal(&["-w", "t.yaml"], SECRET).ok();
+    bench.write("vars", "# ours\nA=1\nB = 2\n");
+    let set = || bench.kubeseal(["set", "t.yaml", "--from-env-file=vars", "--cert=cert.pem"]);
+    set().run().fails("vars: line 3: expected NAME=value");
+    bench.write("vars", "# ours\nA=1\nFROM_OUTSIDE\npassword=new\n");
+    set().variable("FROM_OUTSIDE", "x").run().ok();
+    let found = items(&sealed_secret(&bench.read("t.yaml")));
+    let found: Vec<(&str, &str)> = found
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    assert_eq!(
+        found,
+        [("A", "1"), ("FROM_OUTSIDE", "x"), ("password", "new")]
+    );
+}

@@ -15,6 +15,7 @@ mod completing;
 mod differing;
 mod documents;
 mod editing;
+mod editor;
 mod finding;
 mod flags;
 mod inspecting;
