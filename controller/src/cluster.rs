@@ -10,6 +10,7 @@
 //! - `apply`, `status_update`, `deletion`: what is written;
 //! - `memory`: what is remembered, so that nothing is done twice or for ever;
 //! - `secrets`, `sealed_secrets`: what there is;
+//! - `relisting`: watches that begin anew when they have to;
 //! - `triggers`: what brings an object to a reconcile, counted;
 //! - `throttle`: the pace of requests;
 //! - `events`: Events about SealedSecrets.
@@ -25,6 +26,7 @@ mod key_store;
 mod memory;
 mod plan;
 mod reconcile;
+mod relisting;
 mod scope;
 mod sealed_secrets;
 mod secrets;

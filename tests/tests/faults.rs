@@ -158,6 +158,8 @@ async fn watches_are_gone_410(context: Context) -> TestResult {
     scene.proxy.cut();
     scene.change_everything().await?;
     scene.suffers(8).await?;
+    // Asking for the same version again would never help; listing does, each time.
+    scene.all_right().await?;
     scene.proxy.heal();
     scene.unharmed().await
 }

@@ -9,14 +9,15 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
+use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event};
-use kube::runtime::{WatchStreamExt as _, watcher as watch_secrets};
 use kube::{Api, Client, ResourceExt as _};
 use tokio::signal::unix::Signal;
 
 use super::events;
 use super::key_secret::{KeySecret, is_legacy, selector};
 use super::key_store::{ClusterKeys, KeyStoreError};
+use super::relisting;
 use crate::args::KeyArgs;
 use crate::keys::{Publisher, RenewError, Renewer, SharedKeyring, keyring_of};
 use crate::metrics::Metrics;
@@ -125,7 +126,7 @@ async fn watch(watches: Watches, mut publisher: Publisher, client: Client) {
     let name = format!("metadata.name={}", watches.legacy_name);
     let legacy = watcher::Config::default().fields(&name);
     let events = |source, config| {
-        watch_secrets(watches.api.clone(), config)
+        relisting::watch(watches.api.clone(), config)
             .default_backoff()
             .map(move |event| (source, event))
             .boxed()

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::api_resource;
+use super::relisting;
 use super::scope::Scope;
 use super::triggers::{Triggers, key_of};
 use crate::metrics::{Metrics, UnsealError};
@@ -37,7 +38,7 @@ pub(super) fn watch(
     if let Some(selector) = scope.selector.as_text() {
         config = config.labels(selector);
     }
-    let events = watcher::watcher(api(client, scope.namespace.as_deref()), config)
+    let events = relisting::watch(api(client, scope.namespace.as_deref()), config)
         .modify(|object| object.managed_fields_mut().clear());
     let events = reflector::reflector(writer, events).default_backoff();
     let (objects, namespace) = (store.clone(), scope.namespace.clone());

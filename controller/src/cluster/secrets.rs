@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::api_resource;
+use super::relisting;
 use super::triggers::Triggers;
 
 pub(super) type SecretMetadata = PartialObjectMeta<Secret>;
@@ -34,7 +35,7 @@ pub(super) fn watch(
     let (store, writer) = reflector::store();
     let stream = reflector::reflector(
         writer,
-        watcher::watcher(api, watcher::Config::default()).modify(|secret| {
+        relisting::watch(api, watcher::Config::default()).modify(|secret| {
             // All that is looked at is which version of which Secret there is.
             secret.managed_fields_mut().clear();
             secret.annotations_mut().clear();
