@@ -72,12 +72,6 @@ fn main() -> ExitCode {
             ControlPlane,
             Controller
         ),
-        claim!(
-            controller_waits_for_an_api_server_that_is_away,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
     ])
 }
 
@@ -414,26 +408,6 @@ async fn controller_runs_outside_the_cluster_from_a_kubeconfig(context: Context)
         .await?;
     assert_eq!(nowhere.code, Some(1));
     assert!(nowhere.stderr().contains("no cluster"), "{nowhere}");
-    Ok(())
-}
-
-async fn controller_waits_for_an_api_server_that_is_away(context: Context) -> TestResult {
-    let mut cluster = Cluster::new(&context).await?;
-    let sealed = cluster.seal(&context, "db", &[("password", "x")]).await?;
-    let address = cluster.installation.http();
-    http::serves(&address, "/readyz", &mut cluster.controller).await?;
-    cluster.control_plane.kill_api_server().await?;
-    for path in ["/healthz", "/readyz", "/v1/cert.pem"] {
-        assert_eq!(http::get(&address, path).await?.code, 200, "{path}");
-    }
-    for path in ["/v1/verify", "/v1/rotate"] {
-        let answer = http::send(&address, "POST", path, &[], sealed.as_bytes()).await?;
-        assert_eq!(answer.code, 200, "{path}");
-    }
-    cluster.control_plane.start_api_server().await?;
-    cluster.apply(&sealed).await?;
-    synced(&cluster.control_plane, &cluster.namespace, "db", "True").await?;
-    cluster.controller.still_running("outlived the outage")?;
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Claims about `/healthz` and `/readyz` before there is anything to serve.
+//! Claims about `/healthz` and `/readyz` before there is anything to serve, and without an API server.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::http::{get, send, serves};
 use sealed_secrets_tests::proxy::{Fault, Matching, Verb};
+use sealed_secrets_tests::sealed::synced;
 use sealed_secrets_tests::{TestResult, claim, runner};
 
 fn main() -> ExitCode {
@@ -21,6 +22,12 @@ fn main() -> ExitCode {
             ready_once_every_sealed_secret_is_listed,
             ControlPlane,
             Controller
+        ),
+        claim!(
+            controller_waits_for_an_api_server_that_is_away,
+            ControlPlane,
+            Controller,
+            Kubeseal
         ),
     ])
 }
@@ -71,5 +78,25 @@ async fn ready_once_every_sealed_secret_is_listed(context: Context) -> TestResul
     assert_eq!(get(&http, "/healthz").await?.code, 200);
     proxy.heal();
     serves(&http, "/readyz", &mut controller).await?;
+    Ok(())
+}
+
+async fn controller_waits_for_an_api_server_that_is_away(context: Context) -> TestResult {
+    let mut cluster = Cluster::new(&context).await?;
+    let sealed = cluster.seal(&context, "db", &[("password", "x")]).await?;
+    let address = cluster.installation.http();
+    serves(&address, "/readyz", &mut cluster.controller).await?;
+    cluster.control_plane.kill_api_server().await?;
+    for path in ["/healthz", "/readyz", "/v1/cert.pem"] {
+        assert_eq!(get(&address, path).await?.code, 200, "{path}");
+    }
+    for path in ["/v1/verify", "/v1/rotate"] {
+        let answer = send(&address, "POST", path, &[], sealed.as_bytes()).await?;
+        assert_eq!(answer.code, 200, "{path}");
+    }
+    cluster.control_plane.start_api_server().await?;
+    cluster.apply(&sealed).await?;
+    synced(&cluster.control_plane, &cluster.namespace, "db", "True").await?;
+    cluster.controller.still_running("outlived the outage")?;
     Ok(())
 }
