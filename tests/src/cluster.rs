@@ -44,6 +44,20 @@ impl Cluster {
         Self::start(context, control_plane, installation, arguments).await
     }
 
+    /// Starts one as in a cluster where nothing but the image was changed: with the rights that the
+    /// Go implementation's manifests give.
+    ///
+    /// # Errors
+    /// Fails when a part of it doesn't start.
+    pub async fn under_reference_rights(
+        context: &Context,
+        arguments: &[&str],
+    ) -> Result<Self, TestError> {
+        let control_plane = context.control_plane().await?;
+        let installation = Installation::under_reference_rights(&control_plane).await?;
+        Self::start(context, control_plane, installation, arguments).await
+    }
+
     /// Starts one whose controller, and nobody else, reaches the API server through a proxy.
     ///
     /// # Errors
