@@ -283,3 +283,158 @@ fn not_before_after(keyring: &Keyring) -> impl Fn(&KeyEntry) -> Option<Timestamp
         KeyOrder::SecretCreationTimestamp => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex, MutexGuard};
+
+    use sealed_secrets_core::certificate::{Certificate, CertificateTemplate};
+    use sealed_secrets_core::private_key::PrivateKey;
+
+    use super::*;
+    use crate::args::Args;
+    use crate::keys::keyring_of;
+
+    /// Keys in memory, shared like a namespace.
+    #[derive(Clone, Default)]
+    struct Memory(Arc<Mutex<Content>>);
+
+    #[derive(Default)]
+    struct Content {
+        keys: Vec<Arc<KeyEntry>>,
+        /// Names of keys that are there and don't count.
+        retired: BTreeSet<String>,
+        /// What the next attempts to store a key come to, after it is stored.
+        answers: Vec<Lost>,
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the answer was lost")]
+    struct Lost;
+
+    impl Memory {
+        fn content(&self) -> MutexGuard<'_, Content> {
+            self.0.lock().unwrap()
+        }
+
+        fn names(&self) -> Vec<String> {
+            let content = self.content();
+            content.keys.iter().map(|key| key.name.clone()).collect()
+        }
+
+        fn renewer(&self) -> Renewer<Memory> {
+            let line = ["c", "--key-size=2048", "--key-renew-period=1h"];
+            let args = Args::read(line).unwrap().cluster.keys;
+            Renewer::new(self.clone(), args)
+        }
+
+        /// Lets the keys there are have been made two periods ago.
+        fn age(&self) {
+            let mut content = self.content();
+            let old = Timestamp::now() - SignedDuration::from_hours(2);
+            for key in &mut content.keys {
+                let private = key.pair.private_key().to_pkcs1_pem();
+                let private = PrivateKey::from_pem(private.as_bytes()).unwrap();
+                let template = CertificateTemplate {
+                    common_name: String::new(),
+                    not_before: old,
+                    valid_for: SignedDuration::from_hours(9),
+                };
+                let mut rng = rand::rng();
+                let certificate = Certificate::self_signed(&mut rng, &private, &template).unwrap();
+                *key = Arc::new(KeyEntry {
+                    name: key.name.clone(),
+                    created_at: old,
+                    pair: KeyPair::new(private, certificate).unwrap(),
+                });
+            }
+        }
+    }
+
+    impl KeyStore for Memory {
+        type Error = Lost;
+        type Turn = ();
+
+        fn place(&self) -> &[u8] {
+            b"memory"
+        }
+
+        async fn turn(&self) -> Result<(), Lost> {
+            Ok(())
+        }
+
+        async fn moment(&self) -> u64 {
+            0
+        }
+
+        async fn keys(&self) -> Result<Keyring, Lost> {
+            // Others get their turn between any two requests.
+            tokio::task::yield_now().await;
+            let keys = self.content().keys.clone();
+            Ok(keyring_of(KeyOrder::CertNotBefore, keys.into_iter().map(Ok)).0)
+        }
+
+        async fn create(&self, name: &str, pair: &KeyPair) -> Result<bool, Lost> {
+            tokio::task::yield_now().await;
+            let mut content = self.content();
+            let taken = content.keys.iter().any(|key| key.name == name);
+            if taken || content.retired.contains(name) {
+                return Ok(false);
+            }
+            let private = pair.private_key().to_pkcs1_pem();
+            let certificate = pair.certificate().to_pem();
+            content.keys.push(Arc::new(KeyEntry {
+                name: name.to_owned(),
+                created_at: Timestamp::now(),
+                pair: KeyPair::from_pem(private.as_bytes(), certificate.as_bytes()).unwrap(),
+            }));
+            content.answers.pop().map_or(Ok(true), Err)
+        }
+    }
+
+    #[tokio::test]
+    async fn replicas_make_one_key_for_each_occasion() {
+        let memory = Memory::default();
+        let mut replicas = [memory.renewer(), memory.renewer(), memory.renewer()];
+        for (count, reason) in [(1, Reason::First), (2, Reason::Period), (3, Reason::Period)] {
+            let [a, b, c] = &mut replicas;
+            let made = tokio::join!(a.make(reason), b.make(reason), c.make(reason));
+            let made = [made.0.unwrap(), made.1.unwrap(), made.2.unwrap()];
+            assert_eq!(memory.names().len(), count);
+            assert_eq!(made, [made[0]; 3]);
+            // Too early for another, whoever thinks otherwise.
+            assert_eq!(replicas[0].make(Reason::Period).await.unwrap(), made[0]);
+            assert_eq!(memory.names().len(), count);
+            memory.age();
+        }
+    }
+
+    #[tokio::test]
+    async fn names_of_retired_and_of_lost_keys_are_passed_over() {
+        let memory = Memory::default();
+        memory.renewer().make(Reason::First).await.unwrap();
+        let retired = memory.content().keys.remove(0).name.clone();
+        memory.content().retired.insert(retired.clone());
+        let mut renewer = memory.renewer();
+        renewer.make(Reason::First).await.unwrap();
+        assert_ne!(memory.names(), [retired]);
+        // A key that is gone may come back from a backup.
+        let lost = memory.content().keys.remove(0).name.clone();
+        renewer.names.insert(lost.clone());
+        renewer.make(Reason::First).await.unwrap();
+        assert_ne!(memory.names(), [lost]);
+    }
+
+    #[tokio::test]
+    async fn request_whose_answer_is_lost_is_not_answered_twice() {
+        let memory = Memory::default();
+        let mut renewer = memory.renewer();
+        renewer.make(Reason::First).await.unwrap();
+        memory.content().answers.push(Lost);
+        renewer.make(Reason::Request).await.unwrap_err();
+        renewer.make(Reason::Request).await.unwrap();
+        assert_eq!(memory.names().len(), 2);
+        renewer.make(Reason::Request).await.unwrap();
+        assert_eq!(memory.names().len(), 3);
+    }
+}
