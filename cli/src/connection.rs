@@ -24,7 +24,7 @@ pub enum ConnectionError {
     #[error(transparent)]
     Kubeconfig(#[from] KubeconfigError),
     /// Nothing says where the API server is.
-    #[error("no cluster to ask for the certificate of the controller: there is no kubeconfig")]
+    #[error("no cluster to ask: there is no kubeconfig")]
     NoCluster,
     /// The address of the server or of a proxy isn't one.
     #[error("{what} {url:?} is not a URL")]
@@ -291,8 +291,8 @@ impl Explain for ConnectionError {
         match self {
             Self::Kubeconfig(error) => error.hint(),
             Self::NoCluster => Some(
-                "to seal offline give the certificate with --cert FILE; else name the cluster with \
-                 --kubeconfig or $KUBECONFIG"
+                "name the cluster with --kubeconfig or $KUBECONFIG; to seal, a certificate given with \
+                 --cert FILE is enough"
                     .to_owned(),
             ),
             Self::Timeout(_) => Some("write it like 30s, 1m30s, or 0 for no limit".to_owned()),

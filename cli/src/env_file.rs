@@ -39,12 +39,11 @@ pub enum EnvFileError {
         name: String,
     },
     /// A name without a value, and no such variable.
-    #[error("line {line}: {name} has no value, and there is no variable of that name")]
+    // The name is not repeated: it may be the rest of a value that was broken in two.
+    #[error("line {line} has no value, and there is no variable of its name")]
     Unset {
         /// The line, from one.
         line: usize,
-        /// The name.
-        name: String,
     },
     /// There is nothing in it.
     #[error("there are no items in it")]
@@ -84,7 +83,7 @@ pub fn items(
             Some(value) => value.as_bytes().to_vec(),
             None => match environment.value(&name) {
                 Some(value) => value.as_encoded_bytes().to_vec(),
-                None => return Err(EnvFileError::Unset { line: number, name }),
+                None => return Err(EnvFileError::Unset { line: number }),
             },
         };
         if items.insert(name.clone(), Zeroizing::new(value)).is_some() {
@@ -133,7 +132,7 @@ mod tests {
             (b"=x", "line 1: expected"),
             (b"A=1\n\nA=2", "line 3: A is there twice"),
             (b"A=\xff", "line 1: not UTF-8"),
-            (b"NONE\n", "line 1: NONE has no value"),
+            (b"NONE\n", "line 1 has no value"),
             (b"# nothing\n", "no items"),
         ] {
             let error = items(text, &Environment::default())

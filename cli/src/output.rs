@@ -142,9 +142,12 @@ pub fn replace(path: &Path, content: &[u8], old: Option<&fs::Metadata>) -> io::R
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
+    fs::metadata(folder)?;
     let mut temporary = tempfile::Builder::new()
         .prefix(".kubeseal-")
-        .tempfile_in(folder)?;
+        .tempfile_in(folder)
+        // The error names the temporary file, which means nothing to anybody.
+        .map_err(|error| io::Error::from(error.kind()))?;
     temporary.write_all(content)?;
     if let Some(old) = old {
         // The owner first: changing it may reset bits of the mode. Only root may give files away.
