@@ -116,7 +116,7 @@ async fn bad_manifests_say_why_and_stop_nobody(context: Context) -> TestResult {
         (
             "renamed",
             "UnsealFailed",
-            "no key could decrypt secret (a)\na: it was sealed with another key, or not for name",
+            "no key could decrypt secret (a)\na: wrong name, namespace or scope: its key",
         ),
         (
             "base64",
