@@ -1,0 +1,388 @@
+//! Claims about input that is garbage, or too much: it says what is wrong with it, stops nobody, and
+//! leaves the controller at rest.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use sealed_secrets_tests::context::Context;
+use sealed_secrets_tests::eventually::{DEADLINE, eventually};
+use sealed_secrets_tests::scene::Scene;
+use sealed_secrets_tests::sealed::{api, condition, secret_manifest, synced};
+use sealed_secrets_tests::standalone::Standalone;
+use sealed_secrets_tests::{TestResult, claim, install, runner};
+use serde_json::{Value, json};
+
+fn main() -> ExitCode {
+    runner::run([
+        claim!(
+            garbage_in_every_field_stops_nobody,
+            ControlPlane,
+            Controller,
+            Kubeseal
+        )
+        .within(Duration::from_secs(600)),
+        claim!(
+            object_of_a_mebibyte_becomes_a_secret,
+            ControlPlane,
+            Controller,
+            Kubeseal
+        ),
+        claim!(
+            object_with_thousands_of_items_becomes_a_secret,
+            ControlPlane,
+            Controller,
+            Kubeseal
+        )
+        .within(Duration::from_secs(600)),
+        claim!(
+            manifest_with_ten_thousand_items_becomes_files,
+            Controller,
+            Kubeseal
+        )
+        .within(Duration::from_secs(600)),
+        claim!(
+            full_disk_loses_nothing_and_is_caught_up,
+            Controller,
+            Kubeseal
+        ),
+    ])
+}
+
+/// What a field may hold that it shouldn't.
+fn garbage() -> Vec<Value> {
+    vec![
+        json!(null),
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!(""),
+        json!("\u{0}\u{7f}\u{202e}\u{1f980}"),
+        json!("x".repeat(100_000)),
+        json!([]),
+        json!([[], {}, null, 1]),
+        json!({}),
+        json!({ "": "", "..": "x", "a/b": 1, "\u{0}": [] }),
+        json!({ "a": { "b": { "c": { "d": { "e": {} } } } } }),
+    ]
+}
+
+/// Fields of a SealedSecret, as JSON pointers.
+const FIELDS: [&str; 17] = [
+    "/spec",
+    "/spec/encryptedData",
+    "/spec/encryptedData/password",
+    "/spec/data",
+    "/spec/template",
+    "/spec/template/metadata",
+    "/spec/template/metadata/labels",
+    "/spec/template/metadata/annotations",
+    "/spec/template/metadata/finalizers",
+    "/spec/template/metadata/ownerReferences",
+    "/spec/template/type",
+    "/spec/template/immutable",
+    "/spec/template/data",
+    "/spec/template/data/rendered",
+    "/status",
+    "/status/conditions",
+    "/status/observedGeneration",
+];
+
+/// A CRD without a schema, as clusters have had: everything gets through to the controller.
+const LENIENT_CRD: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: sealedsecrets.bitnami.com }
+spec:
+  group: bitnami.com
+  scope: Namespaced
+  names: { plural: sealedsecrets, singular: sealedsecret, kind: SealedSecret, listKind: SealedSecretList }
+  versions:
+  - name: v1alpha1
+    served: true
+    storage: true
+    subresources: { status: {} }
+    schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } }
+";
+
+/// Puts `value` where `pointer` leads, making the objects on the way.
+fn put(object: &mut Value, pointer: &str, value: Value) {
+    let mut place = object;
+    for field in pointer.split('/').skip(1) {
+        if !place.is_object() {
+            *place = json!({});
+        }
+        place = &mut place[field];
+    }
+    *place = value;
+}
+
+async fn garbage_in_every_field_stops_nobody(context: Context) -> TestResult {
+    let mut scene = Scene::new(&context).await?;
+    let cluster = &scene.cluster;
+    install::apply_text(&cluster.control_plane, LENIENT_CRD).await?;
+    let all = api(&cluster.control_plane, &cluster.namespace);
+    let good = cluster
+        .seal(
+            &context,
+            "garbage",
+            &[("password", "plaintext-beside-garbage")],
+        )
+        .await?;
+    let good: Value = serde_json::from_str(&good)?;
+    let mut applied = 0;
+    for (field_number, field) in FIELDS.iter().enumerate() {
+        for (number, value) in garbage().into_iter().enumerate() {
+            let mut object = good.clone();
+            let name = format!("garbage-{field_number}-{number}");
+            object["metadata"]["name"] = json!(name);
+            put(&mut object, field, value);
+            let status = object.get("status").cloned();
+            let params = PatchParams::default();
+            // What not even the API server takes can't get to the controller.
+            let made = all
+                .create(
+                    &kube::api::PostParams::default(),
+                    &serde_json::from_value(object)?,
+                )
+                .await;
+            if made.is_ok() {
+                applied += 1;
+            }
+            if let Some(status) = status {
+                let patch = Patch::Merge(json!({ "status": status }));
+                let _ = all.patch_status(&name, &params, &patch).await;
+            }
+        }
+    }
+    println!("{applied} objects with garbage");
+    assert!(applied > 150, "{applied}");
+    let told = async || -> Result<Vec<String>, sealed_secrets_tests::TestError> {
+        let mut silent = Vec::new();
+        for object in all.list(&ListParams::default()).await? {
+            let generation = object.metadata.generation;
+            let observed = object.data.pointer("/status/observedGeneration");
+            let current = observed.and_then(Value::as_i64) == generation;
+            if !current || condition(&object, "Synced").is_none() {
+                silent.push(format!(
+                    "{:?}: {}",
+                    object.metadata.name, object.data["spec"]
+                ));
+            }
+        }
+        Ok(silent)
+    };
+    eventually(
+        "every object having a status",
+        DEADLINE * 2,
+        async || Ok(told().await?.is_empty().then_some(())),
+        async || format!("{:.3000}", format!("{:?} have none", told().await)),
+    )
+    .await?;
+    // Those that became Secrets are not the scene's.
+    let secrets = scene.cluster.secrets();
+    for object in 0..FIELDS.len() {
+        for number in 0..garbage().len() {
+            let name = format!("garbage-{object}-{number}");
+            let _ = all.delete(&name, &DeleteParams::default()).await;
+            let _ = secrets.delete(&name, &DeleteParams::default()).await;
+        }
+    }
+    scene.unharmed().await
+}
+
+async fn object_of_a_mebibyte_becomes_a_secret(context: Context) -> TestResult {
+    let mut scene = Scene::new(&context).await?;
+    let cluster = &scene.cluster;
+    // All that a Secret can hold, but for the names.
+    let value = format!("plaintext-large-{}", "x".repeat((1 << 20) - 2000));
+    let sealed = cluster
+        .seal(&context, "large", &[("value", &value)])
+        .await?;
+    assert!(sealed.len() > 1 << 20);
+    let file = context.folder().join("large.json");
+    std::fs::write(&file, sealed)?;
+    // On the client's side it would be kept a second time, in an annotation that is too small.
+    install::apply(&cluster.control_plane, &file).await?;
+    synced(&cluster.control_plane, &cluster.namespace, "large", "True").await?;
+    let secret = cluster.secrets().get("large").await?;
+    let data = secret.data.unwrap_or_default();
+    assert!(data.get("value").is_some_and(|it| it.0 == value.as_bytes()));
+    let all = api(&cluster.control_plane, &cluster.namespace);
+    all.delete("large", &DeleteParams::default()).await?;
+    let _ = cluster
+        .secrets()
+        .delete("large", &DeleteParams::default())
+        .await;
+    scene.rests().await
+}
+
+/// An object of the API server holds 1.5 MiB: some 3,500 encrypted items, and more that are plain.
+async fn object_with_thousands_of_items_becomes_a_secret(context: Context) -> TestResult {
+    let mut scene = Scene::new(&context).await?;
+    let cluster = &scene.cluster;
+    let items: Vec<(String, String)> = (0..2000)
+        .map(|n| (format!("item-{n}"), format!("{n}")))
+        .collect();
+    let items: Vec<(&str, &str)> = items
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let manifest = secret_manifest(&cluster.namespace, "many", &items);
+    let kubeseal = cluster.kubeseal(&context)?.input(manifest);
+    let sealed = kubeseal.run_within(DEADLINE * 3).await?;
+    let mut sealed: Value = serde_json::from_slice(&sealed.stdout)?;
+    for plain in 0..10_000 {
+        sealed["spec"]["template"]["data"][format!("plain-{plain}")] =
+            json!("{{ index . \"item-7\" }}");
+    }
+    let file = context.folder().join("many.json");
+    std::fs::write(&file, sealed.to_string())?;
+    install::apply(&cluster.control_plane, &file).await?;
+    synced(&cluster.control_plane, &cluster.namespace, "many", "True").await?;
+    let data = cluster
+        .secrets()
+        .get("many")
+        .await?
+        .data
+        .unwrap_or_default();
+    assert_eq!(data.len(), 12_000);
+    assert_eq!(data["item-1999"].0, b"1999");
+    assert_eq!(data["plain-9999"].0, b"7");
+    let all = api(&cluster.control_plane, &cluster.namespace);
+    all.delete("many", &DeleteParams::default()).await?;
+    let _ = cluster
+        .secrets()
+        .delete("many", &DeleteParams::default())
+        .await;
+    scene.rests().await
+}
+
+async fn manifest_with_ten_thousand_items_becomes_files(context: Context) -> TestResult {
+    let standalone = Standalone::new(&context)?;
+    let mut controller = standalone.start("controller", context.folder()).await?;
+    let certificate = context.folder().join("cert.pem");
+    let served = sealed_secrets_tests::http::get(&standalone.address(), "/v1/cert.pem").await?;
+    std::fs::write(&certificate, served.body)?;
+    let items: Vec<(String, String)> = (0..10_000)
+        .map(|n| (format!("item-{n}"), format!("{n}")))
+        .collect();
+    let items: Vec<(&str, &str)> = items
+        .iter()
+        .map(|(k, v)| (k.as_str(), v.as_str()))
+        .collect();
+    let kubeseal = context
+        .kubeseal()?
+        .arg("--cert")
+        .arg(&certificate)
+        .args(["-o", "yaml"]);
+    let sealed = kubeseal
+        .input(secret_manifest("default", "many", &items))
+        .run_within(DEADLINE * 3)
+        .await?;
+    standalone.put("many.yaml", &sealed.stdout())?;
+    eventually(
+        "all the files",
+        DEADLINE * 5,
+        async || {
+            Ok((standalone.item("many", "item-9999").as_deref() == Some("9999")).then_some(()))
+        },
+        async || format!("{:?}", standalone.status()),
+    )
+    .await?;
+    for (item, value) in items {
+        assert_eq!(standalone.item("many", item).as_deref(), Some(value));
+    }
+    controller.still_running("wrote ten thousand files")?;
+    Ok(())
+}
+
+async fn full_disk_loses_nothing_and_is_caught_up(context: Context) -> TestResult {
+    const MOUNT_AND_EXECUTE: &str =
+        "mount -t tmpfs -o size=512k tmpfs \"$1\" && shift && exec \"$@\"";
+    let standalone = Standalone::new(&context)?;
+    std::fs::create_dir_all(&standalone.out)?;
+    let program = standalone
+        .program()
+        .through(
+            "sh",
+            [
+                "-c".as_ref(),
+                MOUNT_AND_EXECUTE.as_ref(),
+                "sh".as_ref(),
+                standalone.out.as_os_str(),
+            ],
+        )
+        .through("unshare", ["--mount", "--propagation", "private", "--"]);
+    let mut controller = program.start("controller", context.folder())?;
+    sealed_secrets_tests::http::serves(&standalone.address(), "/v1/cert.pem", &mut controller)
+        .await?;
+    // The disk is in the controller's mount namespace alone.
+    let out = std::path::PathBuf::from(format!("/proc/{}/root", controller.id()))
+        .join(standalone.out.strip_prefix("/")?);
+    let item =
+        |name: &str| std::fs::read_to_string(out.join("default").join(name).join("value")).ok();
+    let holds = async |name: &str, value: &str| {
+        eventually(
+            &format!("{name} holding its value"),
+            DEADLINE * 2,
+            async || Ok((item(name).as_deref() == Some(value)).then_some(())),
+            async || format!("{:?}", std::fs::read_to_string(out.join("status.json"))),
+        )
+        .await
+    };
+    let small = "plaintext-small-1";
+    standalone.put(
+        "small.yaml",
+        &standalone.seal("small", &[("value", small)]).await?,
+    )?;
+    holds("small", small).await?;
+
+    // Twice what there is room for; and a change of the small one, which may or may not fit.
+    let large = format!("plaintext-too-large-{}", "x".repeat(1 << 20));
+    standalone.put(
+        "large.yaml",
+        &standalone.seal("large", &[("value", &large)]).await?,
+    )?;
+    controller
+        .wait_for_output("No space left", DEADLINE)
+        .await?;
+    controller.still_running("outlived a full disk")?;
+    assert_eq!(item("large"), None);
+    assert_eq!(item("small").as_deref(), Some(small));
+
+    // What fits goes on.
+    let changed = "plaintext-small-2";
+    standalone.put(
+        "small.yaml",
+        &standalone.seal("small", &[("value", changed)]).await?,
+    )?;
+    holds("small", changed).await?;
+    // Room is made.
+    let remount = sealed_secrets_tests::process::Program::new("nsenter")
+        .arg("--mount")
+        .args([
+            "--target",
+            &controller.id().to_string(),
+            "mount",
+            "-o",
+            "remount,size=8m",
+        ])
+        .arg(&standalone.out);
+    remount.output().await?;
+    holds("large", &large).await?;
+    let before = controller.cpu_time()?;
+    eventually(
+        "the controller being at rest",
+        DEADLINE,
+        async || {
+            let before = controller.cpu_time()?;
+            // What is measured is a stretch of time.
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            Ok((controller.cpu_time()? - before < Duration::from_millis(200)).then_some(()))
+        },
+        async || format!("{before:?} used before"),
+    )
+    .await?;
+    Ok(())
+}
