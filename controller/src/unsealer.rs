@@ -23,7 +23,7 @@ pub type ObjectKey = (String, String);
 pub struct Unsealer {
     keyring: SharedKeyring,
     options: Options,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     worked: Mutex<HashMap<ObjectKey, Fingerprint>>,
 }
 
@@ -46,7 +46,7 @@ impl Unsealer {
         Self {
             keyring,
             options,
-            permits: Semaphore::new(cores),
+            permits: Arc::new(Semaphore::new(cores)),
             worked: Mutex::default(),
         }
     }
@@ -56,9 +56,8 @@ impl Unsealer {
     /// # Errors
     /// Why there is none.
     pub async fn desired(&self, sealed: Arc<SealedSecret>) -> Result<DesiredSecret, UnsealerError> {
-        let _permit = self
-            .permits
-            .acquire()
+        let permit = Arc::clone(&self.permits)
+            .acquire_owned()
             .await
             .map_err(|_| UnsealerError::Interrupted)?;
         let keyring = self.keyring();
@@ -69,10 +68,14 @@ impl Unsealer {
             created_at: created_at(&sealed),
         };
         let options = self.options;
-        let result =
-            tokio::task::spawn_blocking(move || desired_secret(&sealed, &keyring, &hint, options))
-                .await
-                .map_err(|_| UnsealerError::Interrupted)?;
+        let compute = move || {
+            // Held by the work, which goes on when nobody waits for it any more.
+            let _permit = permit;
+            desired_secret(&sealed, &keyring, &hint, options)
+        };
+        let result = tokio::task::spawn_blocking(compute)
+            .await
+            .map_err(|_| UnsealerError::Interrupted)?;
         if let Ok(desired) = &result
             && let Some(worked) = desired.keys_used.first()
         {

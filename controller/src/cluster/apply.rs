@@ -1,6 +1,7 @@
 //! The Secret of one SealedSecret: computed, compared, written once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::PostParams;
@@ -14,6 +15,10 @@ use crate::report::{Change, Step};
 use crate::status::{Outcome, UNMANAGED};
 use crate::unsealer::{Unsealer, UnsealerError};
 
+/// Longest time for the requests of one reconcile: an API server that never answers must not hold it
+/// for ever. What unsealing takes doesn't count: an object with thousands of items takes long each
+/// time.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 /// Tries of a write that others got ahead of, before it counts as failed.
 const CONFLICT_TRIES: usize = 4;
 
@@ -74,7 +79,8 @@ pub(super) async fn apply(
         Err(error) => return Err(error),
     };
     let api = Api::namespaced(client.clone(), sealed.namespace());
-    let result = write(&api, &desired, sealed, known).await;
+    let written = tokio::time::timeout(TIMEOUT, write(&api, &desired, sealed, known)).await;
+    let result = written.unwrap_or_else(|_elapsed| Err(unanswered(sealed.name())));
     Ok(result.unwrap_or_else(|outcome| Written::failed(Step::Update, outcome)))
 }
 
@@ -167,6 +173,13 @@ fn warn_of_what_is_left_out(secret: &Secret, desired: &DesiredSecret) {
             key = format!("{}/{}", desired.namespace, desired.name),
             "immutable is not set on a Secret that is only merged into; annotate it as managed too"
         );
+    }
+}
+
+fn unanswered(name: &str) -> Outcome {
+    Outcome::Retrying {
+        reason: "Timeout",
+        message: format!("failed update: no answer about Secret {name:?} in time"),
     }
 }
 

@@ -19,7 +19,7 @@ use serde::Deserialize as _;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::apply::{Known, Written, apply};
+use super::apply::{Known, TIMEOUT, Written, apply};
 use super::deletion;
 use super::events::Recorder;
 use super::memory::{Conclusion, Memory, Policy, Seen, Verdict};
@@ -34,8 +34,6 @@ use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
 /// Reconciles under way at once, over all scopes. They wait for the API server most of the time;
 /// RSA has its own bound in [`Unsealer`].
 pub(super) const CONCURRENCY: u16 = 32;
-/// Longest time for one reconcile: an API server that never answers must not hold it for ever.
-const TIMEOUT: Duration = Duration::from_secs(60);
 /// The SealedSecret resource, for objects that may not have the shape of our type.
 pub(super) fn api_resource() -> ApiResource {
     ApiResource::erase::<SealedSecret>(&())
@@ -79,7 +77,7 @@ pub(super) enum ReconcileError {
         #[source]
         source: Box<kube::Error>,
     },
-    #[error("{object} took too long; is the API server slow?")]
+    #[error("cannot write the status of {object} in time; is the API server slow?")]
     Timeout { object: String },
     #[error("cannot unseal {object}")]
     Unsealer {
@@ -188,14 +186,7 @@ pub(super) async fn reconcile(
     };
     let (key, metrics) = (key_of(&reference), &context.shared.metrics);
     let running = metrics.queue().started(&key);
-    let reconciled = reconcile_object(&object, &key, &context);
-    let Ok(result) = tokio::time::timeout(TIMEOUT, reconciled).await else {
-        metrics.unseal_error(UnsealError::Update, &key.0);
-        return Err(ReconcileError::Timeout {
-            object: title(&object),
-        });
-    };
-    let pause = result?;
+    let pause = reconcile_object(&object, &key, &context).await?;
     if let Some(pause) = pause {
         running.again_after(pause);
     }
@@ -279,13 +270,18 @@ async fn reconcile_object(
     log(key, &written);
     if let Some(status) = status {
         let stored = if shared.settings.update_status {
-            status_update::write(&shared.client, object, status, &written.outcome, now)
-                .await
-                .map_err(|source| {
-                    metrics.unseal_error(UnsealError::Status, &key.0);
-                    let (object, source) = (title(object), Box::new(source));
-                    ReconcileError::Status { object, source }
-                })?
+            let writing =
+                status_update::write(&shared.client, object, status, &written.outcome, now);
+            let Ok(stored) = tokio::time::timeout(TIMEOUT, writing).await else {
+                metrics.unseal_error(UnsealError::Status, &key.0);
+                let object = title(object);
+                return Err(ReconcileError::Timeout { object });
+            };
+            stored.map_err(|source| {
+                metrics.unseal_error(UnsealError::Status, &key.0);
+                let (object, source) = (title(object), Box::new(source));
+                ReconcileError::Status { object, source }
+            })?
         } else {
             memory.keep_status(key, status.clone());
             StatusWrite::Stored(status)
