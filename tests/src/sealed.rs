@@ -12,6 +12,9 @@ use crate::plaintexts;
 /// Label of key Secrets.
 pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
 
+/// A CRD as lenient as any that clusters have had.
+pub const LENIENT_CRD: &str = include_str!("../manifests/lenient-crd.yaml");
+
 /// SealedSecrets of a namespace.
 #[must_use]
 pub fn api(control_plane: &ControlPlane, namespace: &str) -> Api<DynamicObject> {

@@ -12,7 +12,7 @@ use kube::api::{
 use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::scene::Scene;
-use sealed_secrets_tests::sealed::{api, condition, secret_manifest, synced};
+use sealed_secrets_tests::sealed::{LENIENT_CRD, api, condition, secret_manifest, synced};
 use sealed_secrets_tests::standalone::Standalone;
 use sealed_secrets_tests::{TestError, TestResult, claim, install, runner};
 use serde_json::{Value, json};
@@ -91,23 +91,6 @@ const FIELDS: [&str; 17] = [
     "/status/conditions",
     "/status/observedGeneration",
 ];
-
-/// A CRD without a schema, as clusters have had: everything gets through to the controller.
-const LENIENT_CRD: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: sealedsecrets.bitnami.com }
-spec:
-  group: bitnami.com
-  scope: Namespaced
-  names: { plural: sealedsecrets, singular: sealedsecret, kind: SealedSecret, listKind: SealedSecretList }
-  versions:
-  - name: v1alpha1
-    served: true
-    storage: true
-    subresources: { status: {} }
-    schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } }
-";
 
 /// Puts `value` where `pointer` leads, making the objects on the way.
 fn put(object: &mut Value, pointer: &str, value: Value) {

@@ -446,26 +446,9 @@ async fn annotations_on_a_secret_let_it_be_taken_over_or_merged_into(
     Ok(())
 }
 
-/// A CRD as lenient as any that clusters have had.
-const LENIENT_CRD: &str = "
-apiVersion: apiextensions.k8s.io/v1
-kind: CustomResourceDefinition
-metadata: { name: sealedsecrets.bitnami.com }
-spec:
-  group: bitnami.com
-  scope: Namespaced
-  names: { plural: sealedsecrets, singular: sealedsecret, kind: SealedSecret, listKind: SealedSecretList }
-  versions:
-  - name: v1alpha1
-    served: true
-    storage: true
-    subresources: { status: {} }
-    schema: { openAPIV3Schema: { type: object, x-kubernetes-preserve-unknown-fields: true } }
-";
-
 async fn objects_from_another_crd_are_accepted_and_given_a_status(context: Context) -> TestResult {
     let control_plane = context.control_plane().await?;
-    install::apply_text(&control_plane, LENIENT_CRD).await?;
+    install::apply_text(&control_plane, sealed::LENIENT_CRD).await?;
     let namespace = new_namespace(&control_plane.client()).await?;
     let object = |name: &str, spec: serde_json::Value| {
         json!({ "apiVersion": "bitnami.com/v1alpha1", "kind": "SealedSecret",
