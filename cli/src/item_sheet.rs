@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sealed_secrets_crds::manifest::{self, ReadError, WriteError};
 use sealed_secrets_crds::plain_secret::{PlainSecret, PlainSecretError};
+use sealed_secrets_crds::unquoted::{Unquoted, unquoted};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -43,6 +44,12 @@ pub enum SheetError {
     /// A name that no item can have.
     #[error("{0:?} is no name for an item: use letters, digits, '-', '_' and '.'")]
     Name(String),
+    /// A value that would be sealed as another text.
+    #[error("{}: {found}", found.position)]
+    Unquoted {
+        /// Where, and what it is taken for.
+        found: Unquoted,
+    },
     /// A new item without a value.
     #[error("item {0} is new: give it a value instead of {KEEP}")]
     NothingToKeep(String),
@@ -106,6 +113,9 @@ pub fn changes(edited: &[u8], items: &Items) -> Result<Option<Changes>, SheetErr
         several => return Err(SheetError::Several(several.len())),
     };
     let secret = PlainSecret::from_node(&document.node)?;
+    if let Some(found) = unquoted(&document.node).into_iter().next() {
+        return Err(SheetError::Unquoted { found });
+    }
     let mut changes = Changes::default();
     for (name, value) in secret.items {
         if !is_item_name(&name) {
@@ -235,6 +245,10 @@ mod tests {
             (b"stringData: {'a b': x}", "\"a b\" is no name"),
             (b"a: 1\n---\nb: 2\n", "found 2"),
             (b"data: {a: '!'}", "line 2"),
+            (
+                b"stringData: {a: yes}",
+                "line 2, column 17: the value of stringData.a stands without quotes",
+            ),
         ] {
             let error = changes(edited, &known).unwrap_err().to_string();
             assert!(error.contains(wanted), "{error}");

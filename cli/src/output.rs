@@ -142,7 +142,8 @@ pub fn replace(path: &Path, content: &[u8], old: Option<&fs::Metadata>) -> io::R
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    fs::metadata(folder)?;
+    // Fails for what isn't a folder, too.
+    fs::metadata(folder.join("."))?;
     let mut temporary = tempfile::Builder::new()
         .prefix(".kubeseal-")
         .tempfile_in(folder)

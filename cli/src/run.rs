@@ -139,8 +139,9 @@ impl<'run> Run<'run> {
         let input = source.to_string();
         let objects = source.objects(&documents, "Secret")?;
         let ready = seal::prepare(&objects, &input, &self.rules(), &self.namespaces)?;
-        for warning in seal::warnings(&ready, &input) {
-            message::warn(&warning);
+        let unquoted = seal::unquoted_values(&objects, &input);
+        for warning in unquoted.iter().chain(&seal::warnings(&ready, &input)) {
+            message::warn(warning);
         }
         if !self.clusters.is_empty() {
             return self.seal_for_clusters(&ready, &input);
@@ -189,13 +190,12 @@ impl<'run> Run<'run> {
         let origin = self.origin()?;
         let source = Source::of(&self.options.secret_file);
         let documents = source.documents(&source.read(SECRETS)?, "Secret")?;
-        let additions = merge::prepare(
-            &target,
-            &source.objects(&documents, "Secret")?,
-            &source.to_string(),
-            &self.rules(),
-            &self.namespaces,
-        )?;
+        let objects = source.objects(&documents, "Secret")?;
+        let input = source.to_string();
+        let additions = merge::prepare(&target, &objects, &input, &self.rules(), &self.namespaces)?;
+        for warning in seal::unquoted_values(&objects, &input) {
+            message::warn(&warning);
+        }
         let key = self.key(&origin)?;
         merge::merge(&mut target, &additions, &key, &mut rand::rng())?;
         Ok(target.save().map_err(MergeError::Target)?)

@@ -10,6 +10,7 @@ use sealed_secrets_crds::inspect::{MAX_REQUEST_BYTES, MAX_SECRET_BYTES};
 use sealed_secrets_crds::manifest::Object;
 use sealed_secrets_crds::plain_secret::{PlainSecret, PlainSecretError};
 use sealed_secrets_crds::seal::{SealSecretError, seal_secret};
+use sealed_secrets_crds::unquoted::unquoted;
 
 use crate::error::Explain;
 use crate::namespace::{NamespaceError, Namespaces};
@@ -110,6 +111,19 @@ pub fn warnings(ready: &[Ready], input: &str) -> Vec<String> {
         )
     })
     .collect()
+}
+
+/// Values that YAML changed for want of quotes, with file, line and column.
+pub fn unquoted_values(objects: &[Object<'_>], input: &str) -> Vec<String> {
+    let found = objects.iter().flat_map(|object| unquoted(object.node));
+    found
+        .map(|one| {
+            format!(
+                "{input}:{}:{}: {one}",
+                one.position.line, one.position.column
+            )
+        })
+        .collect()
 }
 
 /// Everything about sealing but the encryption. Nothing is contacted, so that bad input is found

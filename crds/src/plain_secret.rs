@@ -262,7 +262,7 @@ fn fields<'node>(
 
 fn decoded(name: &str, value: &Node) -> Result<Zeroizing<Vec<u8>>, PlainSecretError> {
     match &value.value {
-        Value::Null => Ok(Zeroizing::default()),
+        Value::Null { .. } => Ok(Zeroizing::default()),
         Value::String(text) => {
             item::decode(text)
                 .map(Zeroizing::new)

@@ -127,7 +127,7 @@ fn the_items_of_lists_are_documents_of_their_own() {
     assert_eq!(plain.matches("\"kind\": \"Secret\"").count(), 3, "{plain}");
     // One of several that are merged.
     bench.seal(&["-w", "t.yaml"], SECRET).ok();
-    let list = "kind: List\nitems: [{stringData: {x: '1'}}, {stringData: {y: '2'}}]\n";
+    let list = "kind: List\nitems: [{stringData: {x: '1'}}, {stringData: {z: '2'}}]\n";
     bench.seal(&["--merge-into", "t.yaml"], list).ok();
     assert_eq!(
         sealed_secret(&bench.read("t.yaml"))

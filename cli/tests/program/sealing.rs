@@ -99,14 +99,19 @@ fn strings_that_yaml_would_read_as_something_else_are_quoted() {
 #[test]
 fn values_are_taken_as_kubernetes_tools_take_them() {
     let bench = Bench::new();
-    let text = bench
+    let outcome = bench
         .seal(
             &[],
             "metadata: {name: a, namespace: b}\ndata: {old: b2xk, both: b2xk, empty: null, wrapped: \"aGVs\\nbG8=\", stray: YWF=}\n\
              stringData: {both: new, yes: on, mode: 0777, none: null, date: 2001-01-01, pi: 3.14159265358979}\n",
-        )
-        .ok();
-    let items = items(&sealed_secret(&text));
+        );
+    // The key and the value of `yes: on`, and the values of mode and none.
+    assert_eq!(
+        outcome.stderr.matches("warning: ").count(),
+        4,
+        "{outcome:?}"
+    );
+    let items = items(&sealed_secret(&outcome.stdout));
     for (item, wanted) in [
         ("old", "old"),
         ("both", "new"),
@@ -120,6 +125,42 @@ fn values_are_taken_as_kubernetes_tools_take_them() {
         ("pi", "3.14159265358979"),
     ] {
         assert_eq!(items[item], wanted, "{item}");
+    }
+}
+
+#[test]
+fn values_that_yaml_changes_are_named_with_their_line_and_not_shown() {
+    let bench = Bench::new();
+    bench.write(
+        "s.yaml",
+        "metadata:\n  name: a\n  namespace: b\n  labels:\n    l: yes\nstringData:\n  pin: 0742   # unquoted\n  fine: '0742'\n  \
+         also: 742\n  on: x\n",
+    );
+    bench.seal(&["-w", "t.yaml"], SECRET).ok();
+    for mode in [&[][..], &["--merge-into=t.yaml"]] {
+        let outcome = bench.seal(&[&["-fs.yaml"], mode].concat(), "");
+        assert_eq!(outcome.code, Some(0), "{outcome:?}");
+        let lines: Vec<&str> = outcome.stderr.lines().collect();
+        let [pin, key, label] = lines.as_slice() else {
+            panic!("{outcome:?}");
+        };
+        assert!(
+            pin.starts_with("warning: s.yaml:7:8: the value of stringData.pin stands without quotes, so YAML takes it for a number")
+                && pin.contains("put it in quotes"),
+            "{pin}"
+        );
+        assert!(
+            key.starts_with("warning: s.yaml:10:3: the key of stringData.true"),
+            "{key}"
+        );
+        assert!(
+            label.starts_with("warning: s.yaml:5:8: the value of metadata.labels.l"),
+            "{label}"
+        );
+        assert!(
+            !outcome.stderr.contains("742") && !outcome.stderr.contains("482"),
+            "{outcome:?}"
+        );
     }
 }
 

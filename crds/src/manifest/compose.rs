@@ -259,7 +259,7 @@ impl<'input> Composer<'input> {
             let spelled = match &key.value {
                 Value::Bool { text, .. } => Some(text.clone()),
                 Value::Number { text, canonical } if text != canonical => Some(text.clone()),
-                Value::Null => Some("null".to_owned()),
+                Value::Null { .. } => Some("null".to_owned()),
                 _ => None,
             };
             let key = Key {
@@ -331,7 +331,7 @@ impl<'input> Composer<'input> {
                     .map(|text| Value::String(Zeroizing::new(text)))
                     .ok_or_else(|| self.error(span, "!!binary value is not base64 of UTF-8 text"))
             }
-            Some("null") => Ok(Value::Null),
+            Some("null") => Ok(Value::Null { written: true }),
             Some("int" | "float" | "bool") => {
                 let resolved = scalar::resolve(&text);
                 match (core, &resolved) {
@@ -340,7 +340,11 @@ impl<'input> Composer<'input> {
                     _ => Err(self.error(span, "value does not fit its tag")),
                 }
             }
-            _ if style == ScalarStyle::Plain && tag.is_none() => Ok(scalar::resolve(&text)),
+            // The parser spells a value that isn't there as `~`.
+            _ if style == ScalarStyle::Plain && tag.is_none() => {
+                let nothing = span.start.index() == span.end.index();
+                Ok(scalar::resolve(if nothing { "" } else { &text }))
+            }
             _ => Ok(string(text)),
         }
     }

@@ -34,7 +34,10 @@ pub struct Node {
 #[derive(Clone, PartialEq)]
 pub enum Value {
     /// `null`, `~` or nothing.
-    Null,
+    Null {
+        /// Whether an unquoted word of YAML says so.
+        written: bool,
+    },
     /// A boolean; `text` is how it was spelled (`yes`).
     Bool {
         /// What it means.
@@ -98,7 +101,7 @@ impl Node {
     /// mapping.
     pub fn as_wanted_string(&self) -> Option<&str> {
         match &self.value {
-            Value::Null => Some(""),
+            Value::Null { .. } => Some(""),
             Value::Bool { value: true, .. } => Some("true"),
             Value::Bool { value: false, .. } => Some("false"),
             Value::Number { canonical, .. } => Some(canonical),
@@ -109,13 +112,13 @@ impl Node {
 
     /// Whether this is null.
     pub fn is_null(&self) -> bool {
-        matches!(self.value, Value::Null)
+        matches!(self.value, Value::Null { .. })
     }
 
     /// The kind of value in words, for messages: `a list`.
     pub fn describe(&self) -> &'static str {
         match &self.value {
-            Value::Null => "null",
+            Value::Null { .. } => "null",
             Value::Bool { .. } => "a boolean",
             Value::Number { .. } => "a number",
             Value::String(_) => "a string",
@@ -129,7 +132,7 @@ impl Node {
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Value::Null => f.write_str("Null"),
+            Value::Null { .. } => f.write_str("Null"),
             Value::Bool { .. } => f.write_str("Bool(..)"),
             Value::Number { .. } => f.write_str("Number(..)"),
             Value::String(_) => f.write_str("String(..)"),

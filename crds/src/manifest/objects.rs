@@ -49,7 +49,7 @@ fn expand<'node>(object: Object<'node>, objects: &mut Vec<Object<'node>>) {
         return;
     }
     match object.node.field("items").map(|items| &items.value) {
-        None | Some(Value::Null) => {}
+        None | Some(Value::Null { .. }) => {}
         Some(Value::Sequence(items)) => {
             for (index, node) in items.iter().enumerate() {
                 let steps = [Step::Field("items".to_owned()), Step::Item(index)];

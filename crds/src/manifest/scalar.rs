@@ -16,7 +16,11 @@ use super::node::Value;
 /// The value of a plain (unquoted, untagged) scalar.
 pub fn resolve(text: &str) -> Value {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "" | "~" | "null" | "Null" | "NULL" => {
+            return Value::Null {
+                written: !text.is_empty(),
+            };
+        }
         "y" | "Y" | "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
             return Value::Bool {
                 value: true,

@@ -272,7 +272,7 @@ impl<'de> Visitor<'de> for JsonVisitor {
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+        Ok(Value::Null { written: false })
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Value, E> {

@@ -110,7 +110,7 @@ impl<'de> Deserializer<'de> for &Node {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, TypeError> {
         self.locate(match &self.value {
-            Value::Null => visitor.visit_unit(),
+            Value::Null { .. } => visitor.visit_unit(),
             Value::Bool { value, .. } => visitor.visit_bool(*value),
             Value::Number { canonical, .. } => Node::visit_number(canonical, visitor),
             Value::String(text) => visitor.visit_str(text),

@@ -62,7 +62,7 @@ pub fn to_yaml_document(value: &impl Serialize) -> Result<String, WriteError> {
 impl Serialize for Node {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.value {
-            Value::Null => serializer.serialize_unit(),
+            Value::Null { .. } => serializer.serialize_unit(),
             Value::Bool { value, .. } => serializer.serialize_bool(*value),
             Value::Number { canonical, .. } => {
                 if let Ok(number) = canonical.parse::<i64>() {

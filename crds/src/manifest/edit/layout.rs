@@ -232,7 +232,7 @@ impl<'input> Reader<'input> {
 
 fn is_null(text: &str, tag: Option<&Tag>) -> bool {
     match tag {
-        None => matches!(scalar::resolve(text), Value::Null),
+        None => matches!(scalar::resolve(text), Value::Null { .. }),
         Some(tag) => tag.suffix() == "null",
     }
 }

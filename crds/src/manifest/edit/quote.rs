@@ -58,7 +58,7 @@ pub(super) fn double_quoted(text: &str) -> String {
 /// A node in braces and brackets, on one line.
 pub(super) fn flow(node: &Node) -> String {
     match &node.value {
-        Value::Null => "null".to_owned(),
+        Value::Null { .. } => "null".to_owned(),
         Value::Bool { text, .. } | Value::Number { text, .. } => text.clone(),
         Value::String(text) => double_quoted(text),
         Value::Sequence(items) => {

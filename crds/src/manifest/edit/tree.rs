@@ -63,14 +63,14 @@ fn new_field(name: &str) -> (Key, Node) {
         spelled: None,
         position,
     };
-    let value = Value::Null;
+    let value = Value::Null { written: false };
     (key, Node { value, position })
 }
 
 /// Whether two trees mean the same: places, spelling and the order of keys don't count.
 pub(super) fn same(one: &Node, other: &Node) -> bool {
     match (&one.value, &other.value) {
-        (Value::Null, Value::Null) => true,
+        (Value::Null { .. }, Value::Null { .. }) => true,
         (Value::Bool { value: one, .. }, Value::Bool { value: other, .. }) => one == other,
         (
             Value::Number { canonical: one, .. },
