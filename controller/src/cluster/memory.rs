@@ -9,15 +9,20 @@
 //!
 //! Our own status write comes back as an event; without this it would start the next try.
 
+mod policy;
+mod seen;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sealed_secrets_core::keyring::Keyring;
-use sealed_secrets_core::label::Label;
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 
 use crate::unsealer::ObjectKey;
+
+pub(super) use policy::Policy;
+pub(super) use seen::Seen;
 
 /// First pause before another try; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -27,28 +32,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 const WATCH_DELAY: Duration = Duration::from_secs(2);
 /// Corrections further apart than this are not a quarrel.
 const PEACE: Duration = Duration::from_secs(600);
-
-/// What the flags say about trying again.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Policy {
-    /// Leave what others change in a Secret until its SealedSecret changes.
-    pub(super) leave_drift: bool,
-    /// Leave a deleted Secret deleted until its SealedSecret changes.
-    pub(super) leave_deleted: bool,
-    /// Tries after the first before a transient failure counts as permanent.
-    pub(super) max_retries: Option<u32>,
-}
-
-/// What there is to see of an object; while none of it changes, neither does the answer.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Seen {
-    pub(super) uid: Option<String>,
-    pub(super) generation: Option<i64>,
-    pub(super) label: Label,
-    pub(super) status: Option<SealedSecretStatus>,
-    /// Version of the Secret, as far as the watch has come.
-    pub(super) secret_version: Option<String>,
-}
 
 /// What a reconcile came to.
 pub(super) enum Conclusion {
@@ -93,6 +76,8 @@ struct Remembered {
 struct Last {
     seen: Seen,
     what: What,
+    /// When a status was stored, and what it replaced: the watch may show that for a while.
+    replaced: Option<(Instant, Option<SealedSecretStatus>)>,
 }
 
 enum What {
@@ -128,6 +113,27 @@ impl Memory {
         let Some(last) = &remembered.last else {
             return Verdict::Reconcile;
         };
+        if let Some(rest) = last.stale(seen, now) {
+            let current = Seen {
+                status: last.seen.status.clone(),
+                ..seen.clone()
+            };
+            return match self.judge(remembered, last, &current, keyring, now) {
+                Verdict::Nothing => Verdict::Later(rest),
+                verdict => verdict,
+            };
+        }
+        self.judge(remembered, last, seen, keyring, now)
+    }
+
+    fn judge(
+        &self,
+        remembered: &Remembered,
+        last: &Last,
+        seen: &Seen,
+        keyring: &Arc<Keyring>,
+        now: Instant,
+    ) -> Verdict {
         match &last.what {
             What::Synced { .. } if last.seen == *seen => Verdict::Nothing,
             What::Synced { .. } if self.policy.leaves(&last.seen, seen) => Verdict::Nothing,
@@ -149,20 +155,23 @@ impl Memory {
         }
     }
 
-    /// Remembers what a reconcile came to; returns the pause before the next try, if there is one.
+    /// Remembers what a reconcile came to, and the status that it stored; returns the pause before
+    /// the next try, if there is one.
     pub(super) fn conclude(
         &self,
         key: &ObjectKey,
         mut seen: Seen,
+        stored: Option<SealedSecretStatus>,
         conclusion: Conclusion,
         now: Instant,
     ) -> Option<Duration> {
         let mut objects = self.objects();
         let remembered = objects.entry(key.clone()).or_default();
+        let drifted = matches!(&remembered.last,
+            Some(last @ Last { what: What::Synced { .. }, .. }) if last.seen.same_object(&seen));
+        let replaced = stored.map(|status| (now, seen.status.replace(status)));
         let what = match conclusion {
             Conclusion::Synced { version, written } => {
-                let drifted = matches!(&remembered.last,
-                    Some(Last { seen: before, what: What::Synced { .. } }) if before.same_object(&seen));
                 if written && drifted {
                     let quarrel = remembered.corrected.is_some_and(|at| now < at + PEACE);
                     remembered.corrections = if quarrel {
@@ -191,11 +200,16 @@ impl Memory {
                 remembered.last = Some(Last {
                     seen,
                     what: What::Retrying { until: now + pause },
+                    replaced,
                 });
                 return Some(pause);
             }
         };
-        remembered.last = Some(Last { seen, what });
+        remembered.last = Some(Last {
+            seen,
+            what,
+            replaced,
+        });
         None
     }
 
@@ -252,30 +266,13 @@ impl Memory {
     }
 }
 
-impl Policy {
-    /// Whether what happened to a Secret that was right is left as it is.
-    fn leaves(self, last: &Seen, seen: &Seen) -> bool {
-        let left = match seen.secret_version {
-            None => self.leave_deleted,
-            Some(_) => self.leave_drift,
-        };
-        left && last.secret_version != seen.secret_version && last.same_spec(seen)
-    }
-
-    fn is_enough(self, failures: u32) -> bool {
-        self.max_retries.is_some_and(|max| failures >= max)
-    }
-}
-
-impl Seen {
-    /// Whether it asks for the same Secret.
-    fn same_spec(&self, other: &Self) -> bool {
-        (&self.uid, self.generation, &self.label) == (&other.uid, other.generation, &other.label)
-    }
-
-    /// Whether nothing but the Secret can differ.
-    fn same_object(&self, other: &Self) -> bool {
-        self.same_spec(other) && self.status == other.status
+impl Last {
+    /// How long the watch may go on showing the status that ours replaced, if that is what is seen.
+    fn stale(&self, seen: &Seen, now: Instant) -> Option<Duration> {
+        let (at, before) = self.replaced.as_ref()?;
+        let rest = (*at + WATCH_DELAY).checked_duration_since(now)?;
+        (*before == seen.status && seen.status != self.seen.status && !rest.is_zero())
+            .then_some(rest)
     }
 }
 
@@ -311,22 +308,12 @@ fn later(at: Option<Instant>, now: Instant) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use super::seen::tests::seen;
     use super::*;
     use sealed_secrets_core::keyring::KeyOrder;
-    use sealed_secrets_core::scope::Scope;
 
     fn key() -> ObjectKey {
         ("shop".to_owned(), "db".to_owned())
-    }
-
-    fn seen(version: Option<&str>) -> Seen {
-        Seen {
-            uid: Some("uid".to_owned()),
-            generation: Some(1),
-            label: Label::new(Scope::Strict, "shop", "db"),
-            status: None,
-            secret_version: version.map(str::to_owned),
-        }
     }
 
     fn keyring() -> Arc<Keyring> {
@@ -347,7 +334,7 @@ mod tests {
             memory.verdict(&key(), &seen(None), &keyring, now),
             Verdict::Reconcile
         );
-        memory.conclude(&key(), seen(Some("5")), synced("5", false), now);
+        memory.conclude(&key(), seen(Some("5")), None, synced("5", false), now);
         assert_eq!(
             memory.verdict(&key(), &seen(Some("5")), &keyring, now),
             Verdict::Nothing
@@ -365,7 +352,7 @@ mod tests {
     #[test]
     fn our_own_write_is_waited_for_but_not_for_ever() {
         let (memory, keyring, now) = (Memory::default(), keyring(), Instant::now());
-        memory.conclude(&key(), seen(None), synced("5", true), now);
+        memory.conclude(&key(), seen(None), None, synced("5", true), now);
         assert!(matches!(
             memory.verdict(&key(), &seen(None), &keyring, now),
             Verdict::Later(_)
@@ -384,7 +371,7 @@ mod tests {
     #[test]
     fn a_quarrel_over_a_secret_slows_down() {
         let (memory, keyring, mut now) = (Memory::default(), keyring(), Instant::now());
-        memory.conclude(&key(), seen(Some("0")), synced("0", false), now);
+        memory.conclude(&key(), seen(Some("0")), None, synced("0", false), now);
         let mut pauses = Vec::new();
         for version in 1..6 {
             let theirs = seen(Some(&format!("{version}-theirs")));
@@ -396,7 +383,13 @@ mod tests {
                 memory.verdict(&key(), &theirs, &keyring, now),
                 Verdict::Reconcile
             );
-            memory.conclude(&key(), theirs, synced(&version.to_string(), true), now);
+            memory.conclude(
+                &key(),
+                theirs,
+                None,
+                synced(&version.to_string(), true),
+                now,
+            );
         }
         assert_eq!(pauses, [1, 2, 4, 8]);
     }
@@ -407,6 +400,7 @@ mod tests {
         memory.conclude(
             &key(),
             seen(None),
+            None,
             Conclusion::Stalled(Arc::clone(&keyring)),
             now,
         );
@@ -421,7 +415,7 @@ mod tests {
         );
 
         let first = memory
-            .conclude(&key(), seen(None), Conclusion::Retrying, now)
+            .conclude(&key(), seen(None), None, Conclusion::Retrying, now)
             .unwrap();
         assert!(matches!(
             memory.verdict(&key(), &seen(None), &keyring, now),
@@ -432,8 +426,35 @@ mod tests {
             Verdict::Reconcile
         );
         let second = memory
-            .conclude(&key(), seen(None), Conclusion::Retrying, now)
+            .conclude(&key(), seen(None), None, Conclusion::Retrying, now)
             .unwrap();
         assert!(second > first, "{first:?} {second:?}");
+    }
+
+    #[test]
+    fn a_status_of_ours_that_the_watch_has_yet_to_show_is_no_change() {
+        let (memory, keyring, now) = (Memory::default(), keyring(), Instant::now());
+        let stored = SealedSecretStatus {
+            observed_generation: Some(1),
+            ..SealedSecretStatus::default()
+        };
+        let stored = Some(stored);
+        memory.conclude(&key(), seen(None), stored.clone(), synced("5", true), now);
+        let shown = seen(Some("5"));
+        assert!(matches!(
+            memory.verdict(&key(), &shown, &keyring, now),
+            Verdict::Later(_)
+        ));
+        let later = now + WATCH_DELAY;
+        assert_eq!(
+            memory.verdict(&key(), &shown, &keyring, later),
+            Verdict::Reconcile
+        );
+        let mut caught_up = shown;
+        caught_up.status = stored;
+        assert_eq!(
+            memory.verdict(&key(), &caught_up, &keyring, now),
+            Verdict::Nothing
+        );
     }
 }

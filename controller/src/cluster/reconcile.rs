@@ -210,7 +210,7 @@ async fn reconcile_object(
         sealed.status = memory.status(key);
     }
     shared.observe(key, object, sealed.status.as_ref());
-    let mut seen = Seen {
+    let seen = Seen {
         uid: sealed.metadata.uid.clone(),
         generation: sealed.metadata.generation,
         label: sealed.label(),
@@ -268,16 +268,17 @@ async fn reconcile_object(
     let previous = sealed.status.as_ref();
     let status = next_status(previous, sealed.metadata.generation, &written.outcome, now);
     log(key, &written);
+    let mut stored = None;
     if let Some(status) = status {
-        let stored = if shared.settings.update_status {
+        let write = if shared.settings.update_status {
             let writing =
                 status_update::write(&shared.client, object, status, &written.outcome, now);
-            let Ok(stored) = tokio::time::timeout(TIMEOUT, writing).await else {
+            let Ok(result) = tokio::time::timeout(TIMEOUT, writing).await else {
                 metrics.unseal_error(UnsealError::Status, &key.0);
                 let object = title(object);
                 return Err(ReconcileError::Timeout { object });
             };
-            stored.map_err(|source| {
+            result.map_err(|source| {
                 metrics.unseal_error(UnsealError::Status, &key.0);
                 let (object, source) = (title(object), Box::new(source));
                 ReconcileError::Status { object, source }
@@ -286,10 +287,10 @@ async fn reconcile_object(
             memory.keep_status(key, status.clone());
             StatusWrite::Stored(status)
         };
-        match stored {
+        match write {
             StatusWrite::Stored(status) => {
                 shared.observe(key, object, Some(&status));
-                seen.status = Some(status);
+                stored = Some(status);
             }
             // The watch will show it as it is now.
             StatusWrite::Superseded => return Ok(None),
@@ -308,7 +309,7 @@ async fn reconcile_object(
         Outcome::Stalled { .. } => Conclusion::Stalled(keyring),
         Outcome::Retrying { .. } => Conclusion::Retrying,
     };
-    Ok(memory.conclude(key, seen, conclusion, Instant::now()))
+    Ok(memory.conclude(key, seen, stored, conclusion, Instant::now()))
 }
 
 /// When to try again after an error that no status could tell.
