@@ -42,6 +42,7 @@ fn main() -> ExitCode {
         holds!(old_gc_behavior_deletes_what_was_made_and_nothing_else),
         holds!(retries_end_where_their_number_is_given),
         holds!(no_status_is_written_without_update_status),
+        holds!(unsealing_takes_one_write_of_the_secret_and_one_of_the_status),
         holds!(lost_status_writes_are_caught_up_after_a_conflict),
         holds!(object_with_many_templates_is_refused_in_time),
     ])
@@ -526,6 +527,36 @@ async fn no_status_is_written_without_update_status(context: Context) -> TestRes
     for name in ["db", "other"] {
         let object = api(plane, namespace).get(name).await?;
         assert_eq!(object.data.get("status"), None);
+    }
+    Ok(())
+}
+
+async fn unsealing_takes_one_write_of_the_secret_and_one_of_the_status(
+    context: Context,
+) -> TestResult {
+    let (cluster, proxy) = Cluster::behind_proxy(&context, &[]).await?;
+    let (plane, namespace) = (&cluster.control_plane, cluster.namespace.as_str());
+    let names: Vec<String> = (0..20).map(|number| format!("db-{number}")).collect();
+    let mut all = String::new();
+    for name in &names {
+        let items = [("password", "plaintext-counted")];
+        all += &cluster.seal(&context, name, &items).await?;
+        all += "\n---\n";
+    }
+    proxy.forget();
+    cluster.apply(&all).await?;
+    for name in &names {
+        synced(plane, namespace, name, "True").await?;
+        sealed::event(plane, namespace, name, "Unsealed").await?;
+    }
+    for (resource, verbs, wanted) in [
+        ("secrets", &Verb::WRITES[..], 20),
+        ("sealedsecrets/status", &Verb::WRITES[..], 20),
+        // Nobody looks for what the watch says isn't there.
+        ("secrets", &[Verb::Get][..], 0),
+    ] {
+        let requests = proxy.requests(&Matching::to(resource).verbs(verbs));
+        assert_eq!(requests.len(), wanted, "{requests:?}");
     }
     Ok(())
 }

@@ -9,7 +9,8 @@ use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::http;
 use sealed_secrets_tests::standalone::Standalone;
-use sealed_secrets_tests::{TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     runner::run([
@@ -179,7 +180,7 @@ async fn unreadable_file_takes_nothing_away(context: Context) -> TestResult {
 
 async fn edited_files_are_put_right_at_the_next_look(context: Context) -> TestResult {
     let standalone = Standalone::new(&context)?;
-    let _controller = standalone.start("controller", context.folder()).await?;
+    let mut controller = standalone.start("controller", context.folder()).await?;
     standalone.put("db.yaml", &standalone.seal("db", &[("a", "1")]).await?)?;
     standalone.wait_for_item("db", "a", Some("1")).await?;
     fs::write(standalone.out.join("default/db/a"), "edited")?;
@@ -189,6 +190,26 @@ async fn edited_files_are_put_right_at_the_next_look(context: Context) -> TestRe
         &standalone.seal("other", &[("b", "2")]).await?,
     )?;
     standalone.wait_for_item("db", "a", Some("1")).await?;
+    let drift = async || -> Result<Option<Value>, TestError> {
+        let status: Value = serde_json::from_slice(&fs::read(standalone.out.join("status.json"))?)?;
+        let drift = status["items"]
+            .as_array()
+            .and_then(|items| items.iter().find(|item| item["name"] == "db"))
+            .and_then(|item| item.get("drift"));
+        Ok(drift.cloned())
+    };
+    let told = eventually("drift in the status", DEADLINE, drift, async || {
+        format!(
+            "{:?}",
+            fs::read_to_string(standalone.out.join("status.json"))
+        )
+    })
+    .await?;
+    assert_eq!(told["corrections"], 1);
+    assert_eq!(told["differed"], json!(["item a"]));
+    controller
+        .wait_for_output("put right: item a", DEADLINE)
+        .await?;
     Ok(())
 }
 
