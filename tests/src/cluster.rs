@@ -142,4 +142,18 @@ impl Cluster {
     pub fn secrets(&self) -> Api<Secret> {
         Api::namespaced(self.control_plane.client(), &self.namespace)
     }
+
+    /// Applies one more object and waits until it is settled, so that what came before it has been
+    /// looked at.
+    ///
+    /// # Errors
+    /// Fails when it isn't unsealed in time.
+    pub async fn settle(&self, context: &Context, name: &str) -> TestResult {
+        let sealed = self
+            .seal(context, name, &[("password", "plaintext-marker")])
+            .await?;
+        self.apply(&sealed).await?;
+        synced(&self.control_plane, &self.namespace, name, "True").await?;
+        Ok(())
+    }
 }

@@ -1,13 +1,15 @@
 //! SealedSecrets in a test cluster: applied, looked at, waited for.
 
 use k8s_openapi::api::core::v1::{Event, Secret};
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams};
+use kube::api::{
+    Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams,
+};
 use serde_json::Value;
 
-use crate::TestError;
 use crate::control_plane::ControlPlane;
 use crate::eventually::{DEADLINE, eventually};
 use crate::plaintexts;
+use crate::{TestError, TestResult};
 
 /// Label of key Secrets.
 pub const KEY_LABEL: &str = "sealedsecrets.bitnami.com/sealed-secrets-key";
@@ -130,4 +132,47 @@ pub fn secret_manifest(namespace: &str, name: &str, items: &[(&str, &str)]) -> S
         "stringData": data,
     })
     .to_string()
+}
+
+/// Merges a change into a Secret, as somebody with `kubectl edit`.
+///
+/// # Errors
+/// Fails when the API server refuses.
+pub async fn edit(secrets: &Api<Secret>, name: &str, change: Value) -> TestResult {
+    let patch = Patch::Merge(change);
+    secrets.patch(name, &PatchParams::default(), &patch).await?;
+    Ok(())
+}
+
+/// An item of a Secret, if there is such a Secret with such an item.
+#[must_use]
+pub fn item<'a>(secret: Option<&'a Secret>, name: &str) -> Option<&'a [u8]> {
+    let data = secret?.data.as_ref()?;
+    Some(data.get(name)?.0.as_slice())
+}
+
+/// Waits until a Secret is as wanted; `what` says how that is.
+///
+/// # Errors
+/// Fails when time runs out, with the metadata as it is then.
+pub async fn secret_becomes(
+    secrets: &Api<Secret>,
+    name: &str,
+    what: &str,
+    wanted: impl Fn(Option<&Secret>) -> bool,
+) -> TestResult {
+    eventually(
+        &format!("Secret {name} {what}"),
+        DEADLINE,
+        async || {
+            let secret = secrets.get_opt(name).await?;
+            Ok(wanted(secret.as_ref()).then_some(()))
+        },
+        async || {
+            let secret = secrets.get_opt(name).await;
+            format!("{:?}", secret.map(|it| it.map(|it| it.metadata)))
+        },
+    )
+    .await?;
+    Ok(())
 }
