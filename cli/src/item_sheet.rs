@@ -8,8 +8,6 @@ use sealed_secrets_crds::unquoted::{Unquoted, unquoted};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use crate::target::is_item_name;
-
 /// Stands for a value that can't be shown, and is kept.
 pub const KEEP: &str = "<keep>";
 
@@ -41,9 +39,6 @@ pub enum SheetError {
     /// There is more than one document in it.
     #[error("expected one document, found {0}")]
     Several(usize),
-    /// A name that no item can have.
-    #[error("{0:?} is no name for an item: use letters, digits, '-', '_' and '.'")]
-    Name(String),
     /// A value that would be sealed as another text.
     #[error("{}: {found}", found.position)]
     Unquoted {
@@ -118,9 +113,6 @@ pub fn changes(edited: &[u8], items: &Items) -> Result<Option<Changes>, SheetErr
     }
     let mut changes = Changes::default();
     for (name, value) in secret.items {
-        if !is_item_name(&name) {
-            return Err(SheetError::Name(name));
-        }
         match items.get(&name) {
             Some(None) if *value == KEEP.as_bytes() => {}
             Some(Some(old)) if **old == *value => {}
@@ -242,7 +234,10 @@ mod tests {
         assert_eq!(with_error(again.as_bytes(), &twice), again);
         for (edited, wanted) in [
             (&b"stringData: {x: <keep>}"[..], "item x is new"),
-            (b"stringData: {'a b': x}", "\"a b\" is no name"),
+            (
+                b"stringData: {'a b': x}",
+                "line 2, column 14: stringData has an item \"a b\"",
+            ),
             (b"a: 1\n---\nb: 2\n", "found 2"),
             (b"data: {a: '!'}", "line 2"),
             (

@@ -9,6 +9,7 @@ use rand::CryptoRng;
 use sealed_secrets_core::{Label, PublicKey, Scope};
 use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::annotations::KEY_FINGERPRINT;
+pub use sealed_secrets_crds::desired::is_item_name;
 use sealed_secrets_crds::manifest::{self, Edit, EditError};
 use sealed_secrets_crds::seal::{seal_item, update_mark};
 use zeroize::Zeroizing;
@@ -355,15 +356,6 @@ pub fn warn_of_rewriting(file: &Path, documents: &[usize]) {
             file.display()
         ));
     }
-}
-
-/// Whether a Secret can have an item of this name, as API servers have it.
-pub fn is_item_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    (1..=253).contains(&name.len())
-        && name.bytes().all(allowed)
-        && name != "."
-        && !name.starts_with("..")
 }
 
 impl Explain for TargetError {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use crate::annotations::LAST_APPLIED;
+use crate::desired::is_item_name;
 use crate::manifest::{self, Node, Position, TypeError, Value};
 
 /// A Secret with its values in the clear.
@@ -92,6 +93,18 @@ pub enum PlainSecretError {
         found: &'static str,
         /// What may help.
         hint: &'static str,
+    },
+    /// An item has a name that no API server takes: what is sealed could never become a Secret.
+    #[error(
+        "{position}: {field} has an item {item:?}; its name must consist of letters, digits, '-', '_' and '.'"
+    )]
+    ItemName {
+        /// Where.
+        position: Position,
+        /// `data` or `stringData`.
+        field: &'static str,
+        /// The item.
+        item: String,
     },
     /// `data` or `stringData` isn't a map.
     #[error("{position}: {field} is {found}, expected a map")]
@@ -247,10 +260,19 @@ fn fields<'node>(
         None => Ok(Vec::new()),
         Some(map) if map.is_null() => Ok(Vec::new()),
         Some(map) => match map.fields() {
-            Some(fields) => Ok(fields
+            Some(fields) => fields
                 .iter()
-                .map(|(key, value)| (key.name.as_str(), value))
-                .collect()),
+                .map(|(key, value)| {
+                    if is_item_name(&key.name) {
+                        return Ok((key.name.as_str(), value));
+                    }
+                    Err(PlainSecretError::ItemName {
+                        position: key.position,
+                        field,
+                        item: key.name.clone(),
+                    })
+                })
+                .collect(),
             None => Err(PlainSecretError::NotAMap {
                 position: map.position,
                 field,

@@ -331,10 +331,10 @@ impl<'input> Composer<'input> {
                     .map(|text| Value::String(Zeroizing::new(text)))
                     .ok_or_else(|| self.error(span, "!!binary value is not base64 of UTF-8 text"))
             }
-            Some("null") => Ok(Value::Null { written: true }),
-            Some("int" | "float" | "bool") => {
+            Some("null" | "int" | "float" | "bool") => {
                 let resolved = scalar::resolve(&text);
                 match (core, &resolved) {
+                    (Some("null"), Value::Null { .. }) => Ok(Value::Null { written: true }),
                     (Some("int" | "float"), Value::Number { .. })
                     | (Some("bool"), Value::Bool { .. }) => Ok(resolved),
                     _ => Err(self.error(span, "value does not fit its tag")),
