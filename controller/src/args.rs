@@ -25,7 +25,7 @@ pub use keys::KeyArgs;
 pub use logging::{LogFormat, LogLevel, LoggingArgs};
 pub use selector::LabelSelector;
 pub use standalone::StandaloneArgs;
-pub use value::{Namespaces, Pairs};
+pub use value::{Cutoff, Namespaces, Pairs};
 
 /// Turns SealedSecrets into Secrets.
 #[derive(Debug, Parser)]
@@ -105,7 +105,12 @@ impl Args {
                 } else {
                     arg
                 };
-                arg.env(variable)
+                // Optional entries of a manifest leave variables empty: that is as if unset.
+                if std::env::var_os(&variable).is_some_and(|value| value.is_empty()) {
+                    arg
+                } else {
+                    arg.env(variable)
+                }
             }
         };
         Self::command()
@@ -179,7 +184,7 @@ mod tests {
         );
         assert_eq!(cluster.keys.key_ttl, Duration::from_secs(87600 * 3600));
         assert_eq!(cluster.keys.key_size.bits(), 4096);
-        assert_eq!(cluster.keys.key_cutoff_time, None);
+        assert_eq!(cluster.keys.key_cutoff_time.0, None);
         assert_eq!(cluster.listen_addr.port(), 8080);
         assert_eq!(cluster.metrics.listen_metrics_addr.port(), 8081);
     }
@@ -221,7 +226,7 @@ mod tests {
             "--key-cutoff-time=yesterday",
             "--additional-namespaces=Not_A_Namespace",
             "--kubeclient-qps=fast",
-            "--max-unseal-retries=-1",
+            "--max-unseal-retries=many",
             "--update-status=maybe",
             "--label-selector=app in",
             "--nope",

@@ -4,7 +4,7 @@
 //! it out. Nothing it holds is a value of a Secret: names, lengths, and digests of ciphertexts.
 //!
 //! - `item`: one sealed value;
-//! - [`problem`]: what can be wrong.
+//! - `problem`: what can be wrong.
 
 mod item;
 mod problem;

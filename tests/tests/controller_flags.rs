@@ -9,6 +9,7 @@ use serde_json::Value;
 fn main() -> ExitCode {
     runner::run([
         claim!(every_flag_can_come_from_its_variable, Controller),
+        claim!(variables_that_are_empty_count_as_unset, Controller),
         claim!(logs_have_the_forms_and_places_of_the_flags, Controller),
     ])
 }
@@ -56,6 +57,23 @@ async fn every_flag_can_come_from_its_variable(context: Context) -> TestResult {
     assert!(wrong.stderr().contains("17"), "{}", wrong.stderr());
     let overruled = program.arg("--key-size=2048").run().await?;
     assert_eq!(overruled.code, Some(1), "{}", overruled.stderr());
+    Ok(())
+}
+
+async fn variables_that_are_empty_count_as_unset(context: Context) -> TestResult {
+    let help = context.controller()?.arg("--help").output().await?;
+    let program = flags(&help)
+        .iter()
+        .fold(context.controller()?, |program, flag| {
+            program.env(variable(flag), "")
+        });
+    // As far as the cluster that isn't there.
+    let outcome = program
+        .env("KUBECONFIG", "/nonexistent")
+        .arg("--key-cutoff-time=")
+        .run()
+        .await?;
+    assert_eq!(outcome.code, Some(1), "{}", outcome.stderr());
     Ok(())
 }
 

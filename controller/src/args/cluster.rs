@@ -46,7 +46,7 @@ pub struct ClusterArgs {
     #[arg(long, default_value_t = false, action = ArgAction::Set, value_parser = value::boolean, value_name = "BOOL")]
     pub old_gc_behavior: bool,
     /// Tries again after a failure that may pass, then wait for a change; without it, there is no end.
-    #[arg(long, value_name = "N")]
+    #[arg(long, allow_hyphen_values = true, value_parser = value::retries, value_name = "N")]
     pub max_unseal_retries: Option<u32>,
     /// Requests a second to the API server; negative means no limit [default: no limit].
     #[arg(long, allow_hyphen_values = true, value_parser = value::rate, value_name = "QPS")]

@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use jiff::Timestamp;
 use sealed_secrets_core::keyring::KeyOrder;
 use sealed_secrets_core::private_key::KeySize;
 
-use super::value::{self, Pairs};
+use super::value::{self, Cutoff, Pairs};
 use crate::go_duration;
 
 /// The flag of the renewal period.
@@ -40,8 +39,8 @@ pub struct KeyArgs {
     pub key_renew_period: Duration,
     /// Make a new key at start if the newest is older than this time, in the form of RFC 1123:
     /// "Mon, 02 Jan 2006 15:04:05 -0700".
-    #[arg(long, value_parser = value::rfc1123, value_name = "TIME")]
-    pub key_cutoff_time: Option<Timestamp>,
+    #[arg(long, default_value = "", hide_default_value = true, value_parser = value::cutoff, value_name = "TIME")]
+    pub key_cutoff_time: Cutoff,
     /// What makes a key the newest: `CertNotBefore` or `SecretCreationTimestamp`.
     #[arg(long, default_value = "CertNotBefore", value_parser = value::key_order, value_name = "ORDER")]
     pub key_order_priority: KeyOrder,

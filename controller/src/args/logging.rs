@@ -35,6 +35,7 @@ pub enum LogLevel {
     /// What was done.
     Info,
     /// What may need attention.
+    #[value(alias = "WARNING")]
     Warn,
     /// What failed.
     Error,

@@ -12,6 +12,10 @@ use sealed_secrets_core::private_key::KeySize;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pairs(pub BTreeMap<String, String>);
 
+/// A time, or none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cutoff(pub Option<Timestamp>);
+
 /// Names of namespaces, each once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Namespaces(pub BTreeSet<String>);
@@ -58,10 +62,14 @@ pub(super) fn key_order(text: &str) -> Result<KeyOrder, std::convert::Infallible
     Ok(text.parse().unwrap_or(KeyOrder::CertNotBefore))
 }
 
-/// A time as RFC 1123 has it, with a numeric zone.
-pub(super) fn rfc1123(text: &str) -> Result<Timestamp, String> {
+/// A time as RFC 1123 has it, with a numeric zone; nothing is none.
+pub(super) fn cutoff(text: &str) -> Result<Cutoff, String> {
+    if text.is_empty() {
+        return Ok(Cutoff(None));
+    }
     rfc2822::DateTimeParser::new()
         .parse_timestamp(text)
+        .map(|time| Cutoff(Some(time)))
         .map_err(|_| {
             format!("invalid time {text:?}: write it like \"Mon, 02 Jan 2006 15:04:05 -0700\"")
         })
@@ -73,6 +81,14 @@ pub(super) fn rate(text: &str) -> Result<f32, String> {
         .ok()
         .filter(|rate: &f32| rate.is_finite())
         .ok_or_else(|| format!("invalid number {text:?}"))
+}
+
+/// A number of tries; less than none is none, as in the reference.
+pub(super) fn retries(text: &str) -> Result<u32, String> {
+    let number: i64 = text
+        .parse()
+        .map_err(|_| format!("invalid number {text:?}"))?;
+    u32::try_from(number.max(0)).map_err(|_| format!("invalid number {text:?}"))
 }
 
 /// One namespace.
@@ -177,10 +193,11 @@ mod tests {
 
     #[test]
     fn a_cutoff_time_has_a_numeric_zone() {
-        let time = rfc1123("Mon, 02 Jan 2006 15:04:05 -0700").unwrap();
-        assert_eq!(time.to_string(), "2006-01-02T22:04:05Z");
-        assert!(rfc1123("2006-01-02T15:04:05Z").is_err());
-        assert!(rfc1123("Tue, 02 Jan 2006 15:04:05 -0700").is_err());
+        let Cutoff(time) = cutoff("Mon, 02 Jan 2006 15:04:05 -0700").unwrap();
+        assert_eq!(time.unwrap().to_string(), "2006-01-02T22:04:05Z");
+        assert_eq!(cutoff(""), Ok(Cutoff(None)));
+        assert!(cutoff("2006-01-02T15:04:05Z").is_err());
+        assert!(cutoff("Tue, 02 Jan 2006 15:04:05 -0700").is_err());
     }
 
     #[test]

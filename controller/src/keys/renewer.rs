@@ -103,7 +103,7 @@ impl<S: KeyStore> Renewer<S> {
             );
         }
         Self {
-            schedule: Schedule::new(args.key_renew_period, args.key_cutoff_time),
+            schedule: Schedule::new(args.key_renew_period, args.key_cutoff_time.0),
             store,
             args,
             asked_after: None,
