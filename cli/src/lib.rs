@@ -6,7 +6,7 @@
 //! | Module | Holds |
 //! |---|---|
 //! | [`args`], [`mod@env`], [`mode`] | what the user wants |
-//! | [`command`], [`reference`] | the subcommands, each a thin module; what is generated of the grammar |
+//! | [`command`], [`mod@reference`] | the subcommands, each a thin module; what is generated of the grammar |
 //! | [`input`], [`output`] | documents in, the result out: all of it or nothing |
 //! | [`env_file`], [`generate`], [`item_sheet`], [`editor`] | values from other places |
 //! | [`certificate`], [`download`], [`certificate_cache`] | the key to seal with: a file, the web, the controller |
