@@ -4,6 +4,7 @@
 //! - `key_folder`: the keyring from PEM files;
 //! - `key_store`: new keys in that folder, one process at a time;
 //! - `manifests`: the SealedSecrets in a folder;
+//! - `input`: whether a SealedSecret asks what it asked before;
 //! - `pass`: everything brought to what it should be, once;
 //! - `removal`: which Secrets go because their SealedSecret is gone;
 //! - `volume`: a Secret as a directory, replaced all at once;
@@ -11,6 +12,7 @@
 //! - `wake`: when to look again.
 
 mod atomic_file;
+mod input;
 mod key_folder;
 mod key_store;
 mod manifests;

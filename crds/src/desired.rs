@@ -50,6 +50,8 @@ pub struct DesiredSecret {
     pub immutable: Option<bool>,
     /// Decrypted and rendered items.
     pub data: BTreeMap<String, Zeroizing<Vec<u8>>>,
+    /// Items whose templates asked for the time or for chance: rendered again, they are others.
+    pub by_chance: BTreeSet<String>,
     /// Whether the Secret belongs to the SealedSecret and goes with it.
     pub owned: bool,
     /// Keys that opened items: the likely keys for the next time.
@@ -119,8 +121,10 @@ pub fn desired_secret(
     }
     let template = sealed.spec.template.clone().unwrap_or_default();
     // A template over half of the values would fail for the wrong reason.
+    let mut by_chance = BTreeSet::new();
     if failures.is_empty() {
-        render(&template.data.unwrap_or_default(), &mut data, &mut failures);
+        let templates = template.data.unwrap_or_default();
+        by_chance = render(&templates, &mut data, &mut failures);
     }
     if !failures.is_empty() {
         let diagnosis = diagnose_first(sealed, &failures, keyring);
@@ -141,6 +145,7 @@ pub fn desired_secret(
         type_: template.type_.filter(|type_| !type_.is_empty()),
         immutable: template.immutable,
         data,
+        by_chance,
         keys_used,
     })
 }
@@ -193,13 +198,15 @@ fn diagnose_first(
     }))
 }
 
+/// Renders into `data`; returns the items that chance or the time has a part in.
 fn render(
     templates: &BTreeMap<String, String>,
     data: &mut BTreeMap<String, Zeroizing<Vec<u8>>>,
     failures: &mut Vec<ItemFailure>,
-) {
+) -> BTreeSet<String> {
+    let mut by_chance = BTreeSet::new();
     if templates.keys().all(|item| data.contains_key(item)) {
-        return;
+        return by_chance;
     }
     let mut values: Values = templates
         .iter()
@@ -222,6 +229,9 @@ fn render(
         };
         match outcome {
             Ok(rendered) => {
+                if renderer.used_chance() {
+                    by_chance.insert(item.clone());
+                }
                 data.insert(item.clone(), Zeroizing::new(rendered));
             }
             Err(problem) => failures.push(ItemFailure {
@@ -232,6 +242,7 @@ fn render(
     }
     drop(renderer);
     values.values_mut().for_each(Zeroize::zeroize);
+    by_chance
 }
 
 /// The deprecated form: a whole Secret as JSON in one envelope.
@@ -276,6 +287,7 @@ fn legacy_secret(
         type_: secret.type_,
         immutable: secret.immutable,
         data: secret.items,
+        by_chance: BTreeSet::new(),
         keys_used: BTreeSet::from([unsealed.key]),
     })
 }

@@ -12,6 +12,7 @@ use rand::{Rng, SeedableRng};
 pub struct Environment {
     clock: Option<SystemTime>,
     random: Source,
+    asked: bool,
 }
 
 enum Source {
@@ -26,6 +27,7 @@ impl Environment {
         Self {
             clock: None,
             random: Source::System,
+            asked: false,
         }
     }
 
@@ -36,11 +38,23 @@ impl Environment {
         Self {
             clock: Some(now),
             random: Source::Fixed(Box::new(StdRng::seed_from_u64(seed))),
+            asked: false,
         }
     }
 
-    pub(crate) fn now(&self) -> SystemTime {
+    pub(crate) fn now(&mut self) -> SystemTime {
+        self.asked = true;
         self.clock.unwrap_or_else(SystemTime::now)
+    }
+
+    /// Whether anything was asked for since the last call.
+    pub(crate) fn take_asked(&mut self) -> bool {
+        std::mem::take(&mut self.asked)
+    }
+
+    fn random(&mut self) -> &mut Source {
+        self.asked = true;
+        &mut self.random
     }
 }
 
@@ -62,21 +76,21 @@ impl TryRng for Environment {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(match &mut self.random {
+        Ok(match self.random() {
             Source::System => rand::rng().next_u32(),
             Source::Fixed(rng) => rng.next_u32(),
         })
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(match &mut self.random {
+        Ok(match self.random() {
             Source::System => rand::rng().next_u64(),
             Source::Fixed(rng) => rng.next_u64(),
         })
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        match &mut self.random {
+        match self.random() {
             Source::System => rand::rng().fill_bytes(bytes),
             Source::Fixed(rng) => rng.fill_bytes(bytes),
         }

@@ -15,6 +15,7 @@ pub struct Renderer<'e> {
     environment: &'e mut Environment,
     each: Limits,
     left: Limits,
+    used_chance: bool,
     // Dropped last: it counts what the others hold.
     _scope: meter::Scope,
 }
@@ -42,6 +43,7 @@ impl<'e> Renderer<'e> {
             environment,
             each,
             left: all,
+            used_chance: false,
             _scope: scope,
         }
     }
@@ -52,6 +54,7 @@ impl<'e> Renderer<'e> {
     /// Where Go's `text/template` fails to parse or to execute the template, and where the template
     /// goes beyond its limits, or what others left of those of the whole.
     pub fn render(&mut self, name: &str, template: &str) -> Result<Vec<u8>, Error> {
+        self.used_chance = false;
         // Go copies text to the output as it is, too.
         if !template.contains("{{") {
             return self.text(name, template);
@@ -66,6 +69,7 @@ impl<'e> Renderer<'e> {
         let limits = self.each.at_most(&self.left);
         let tree = tree(name, template, &limits)?;
         let data = Map::from_entries(MapKind::Str, self.values.iter().cloned());
+        self.environment.take_asked();
         let (result, left) = exec::execute(
             name,
             template.as_bytes(),
@@ -74,12 +78,20 @@ impl<'e> Renderer<'e> {
             self.environment,
             &limits,
         );
+        self.used_chance = self.environment.take_asked();
         value::break_cycles();
         self.left.take(&limits, &left);
         if let Ok(output) = &result {
             self.left.output = self.left.output.saturating_sub(output.len());
         }
         result
+    }
+
+    /// Whether the template rendered last asked for the time or for chance, so that rendering it
+    /// again may give something else.
+    #[must_use]
+    pub fn used_chance(&self) -> bool {
+        self.used_chance
     }
 
     fn text(&mut self, name: &str, text: &str) -> Result<Vec<u8>, Error> {

@@ -10,7 +10,7 @@ use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::annotations::{PATCH, is_true};
 use sealed_secrets_crds::desired::DesiredSecret;
 
-use super::plan::{Plan, plan};
+use super::plan::{Plan, is_of, plan};
 use crate::report::{Change, Step};
 use crate::status::{Outcome, UNMANAGED};
 use crate::unsealer::{Unsealer, UnsealerError};
@@ -53,7 +53,8 @@ impl Written {
 pub(super) struct Known {
     /// There may be a Secret of that name.
     pub(super) may_exist: bool,
-    /// The Secret was right once, so that what differs now is somebody else's doing.
+    /// The Secret was right once for what the object asks now, so that what differs is somebody
+    /// else's doing.
     pub(super) was_right: bool,
 }
 
@@ -92,6 +93,7 @@ async fn write(
 ) -> Result<Written, Outcome> {
     let name = sealed.name();
     let mut look = known.may_exist;
+    let mut overtaken = false;
     for _ in 0..CONFLICT_TRIES {
         let existing = if look {
             api.get_opt(name).await.map_err(|error| failed(&error))?
@@ -100,8 +102,16 @@ async fn write(
         };
         // From here on a conflict means that the picture is old.
         look = true;
-        let (write, change) = match plan(existing.as_ref(), desired, sealed) {
+        // Another replica made it for the same object; two that each insist on their own chance
+        // would never agree.
+        let made_by_another = overtaken
+            && existing
+                .as_ref()
+                .is_some_and(|it| is_of(it, sealed.metadata.uid.as_deref()));
+        let made_for_this = known.was_right || made_by_another;
+        let (write, change) = match plan(existing.as_ref(), desired, sealed, made_for_this) {
             Plan::Create(secret) => {
+                overtaken = true;
                 let change = if known.was_right {
                     Change::Recreated
                 } else {

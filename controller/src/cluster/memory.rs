@@ -9,6 +9,7 @@
 //!
 //! Our own status write comes back as an event; without this it would start the next try.
 
+mod made;
 mod policy;
 mod seen;
 
@@ -64,6 +65,8 @@ pub(super) struct Memory {
 #[derive(Default)]
 struct Remembered {
     last: Option<Last>,
+    /// The object that the Secret was last right for, as it was then.
+    made: Option<Seen>,
     /// Failures in a row.
     failures: u32,
     /// Corrections of a Secret that somebody keeps changing, and when the last one was.
@@ -235,14 +238,6 @@ impl Memory {
             })
             .map_or(0, |it| it.failures);
         self.policy.is_enough(failures)
-    }
-
-    /// Whether the Secret was right the last time, for this very object; `None` if nobody has
-    /// looked yet.
-    pub(super) fn was_synced(&self, key: &ObjectKey, seen: &Seen) -> Option<bool> {
-        let objects = self.objects();
-        let last = objects.get(key)?.last.as_ref()?;
-        Some(matches!(last.what, What::Synced { .. }) && last.seen.same_spec(seen))
     }
 
     /// The status that isn't written.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use sealed_secrets_crds::SealedSecret;
@@ -33,15 +34,21 @@ pub(super) enum Plan {
     BeingDeleted,
 }
 
-/// Decides what to do.
+/// Decides what to do. `made_for_this` says that what is there was made for what the object asks
+/// now, so that what came about by chance is as good as what chance would give today.
 pub(super) fn plan(
     existing: Option<&Secret>,
     desired: &DesiredSecret,
     sealed: &SealedSecret,
+    made_for_this: bool,
 ) -> Plan {
+    let mut asked = desired.to_secret(sealed);
     let Some(existing) = existing else {
-        return Plan::Create(Box::new(desired.to_secret(sealed)));
+        return Plan::Create(Box::new(asked));
     };
+    if made_for_this {
+        keep_by_chance(&mut asked, desired, existing);
+    }
     if existing.metadata.deletion_timestamp.is_some() {
         return Plan::BeingDeleted;
     }
@@ -51,9 +58,9 @@ pub(super) fn plan(
         return Plan::Unmanaged;
     }
     let wanted = if patch {
-        merged(existing, desired, sealed, managed)
+        merged(existing, asked, managed)
     } else {
-        replaced(existing, desired, sealed)
+        replaced(existing, asked)
     };
     let found = difference::between(existing, &wanted);
     if found.is_none() {
@@ -96,9 +103,20 @@ pub(super) fn controller(secret: &Secret) -> Option<&OwnerReference> {
     owners.iter().find(|owner| owner.controller == Some(true))
 }
 
+/// Takes over the values that chance gave; one that is missing is made anew.
+fn keep_by_chance(asked: &mut Secret, desired: &DesiredSecret, existing: &Secret) {
+    let there = |item: &str| -> Option<&ByteString> { existing.data.as_ref()?.get(item) };
+    for (item, value) in asked.data.iter_mut().flatten() {
+        if desired.by_chance.contains(item)
+            && let Some(kept) = there(item)
+        {
+            value.clone_from(kept);
+        }
+    }
+}
+
 /// Everything as desired; what the server keeps (uid, resourceVersion …) stays.
-fn replaced(existing: &Secret, desired: &DesiredSecret, sealed: &SealedSecret) -> Secret {
-    let wanted = desired.to_secret(sealed);
+fn replaced(existing: &Secret, wanted: Secret) -> Secret {
     let mut secret = existing.clone();
     secret.metadata.labels = wanted.metadata.labels;
     secret.metadata.annotations = wanted.metadata.annotations;
@@ -117,13 +135,7 @@ fn replaced(existing: &Secret, desired: &DesiredSecret, sealed: &SealedSecret) -
 }
 
 /// Data, labels and annotations merged in; nothing removed.
-fn merged(
-    existing: &Secret,
-    desired: &DesiredSecret,
-    sealed: &SealedSecret,
-    managed: bool,
-) -> Secret {
-    let wanted = desired.to_secret(sealed);
+fn merged(existing: &Secret, wanted: Secret, managed: bool) -> Secret {
     let mut secret = existing.clone();
     let extend = |into: &mut Option<BTreeMap<String, String>>, from| {
         if let Some(from) = from {
@@ -151,7 +163,6 @@ fn merged(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use k8s_openapi::ByteString;
     use sealed_secrets_crds::SealedSecretSpec;
     use zeroize::Zeroizing;
 
@@ -189,7 +200,7 @@ mod tests {
 
     #[test]
     fn a_missing_secret_is_created_with_its_owner() {
-        let Plan::Create(secret) = plan(None, &desired(), &sealed()) else {
+        let Plan::Create(secret) = plan(None, &desired(), &sealed(), false) else {
             panic!()
         };
         let owner = &secret.metadata.owner_references.as_ref().unwrap()[0];
@@ -203,7 +214,7 @@ mod tests {
     #[test]
     fn a_right_secret_needs_no_write() {
         assert_eq!(
-            plan(Some(&existing(|_| {})), &desired(), &sealed()),
+            plan(Some(&existing(|_| {})), &desired(), &sealed(), false),
             Plan::UpToDate
         );
     }
@@ -217,7 +228,8 @@ mod tests {
                 .unwrap()
                 .insert("extra".to_owned(), ByteString(b"x".to_vec()));
         });
-        let Plan::Replace { secret, .. } = plan(Some(&drifted), &desired(), &sealed()) else {
+        let Plan::Replace { secret, .. } = plan(Some(&drifted), &desired(), &sealed(), false)
+        else {
             panic!()
         };
         assert_eq!(secret.metadata.resource_version.as_deref(), Some("7"));
@@ -230,10 +242,13 @@ mod tests {
     #[test]
     fn finalizers_of_others_stay() {
         let there = existing(|secret| secret.metadata.finalizers = Some(vec!["theirs".to_owned()]));
-        assert_eq!(plan(Some(&there), &desired(), &sealed()), Plan::UpToDate);
+        assert_eq!(
+            plan(Some(&there), &desired(), &sealed(), false),
+            Plan::UpToDate
+        );
         let mut wanted = desired();
         wanted.finalizers.push("ours".to_owned());
-        let Plan::Replace { secret, .. } = plan(Some(&there), &wanted, &sealed()) else {
+        let Plan::Replace { secret, .. } = plan(Some(&there), &wanted, &sealed(), false) else {
             panic!()
         };
         assert_eq!(secret.metadata.finalizers.unwrap(), ["theirs", "ours"]);
@@ -246,7 +261,7 @@ mod tests {
             |secret| secret.metadata.owner_references.as_mut().unwrap()[0].uid = "other".to_owned(),
         ] {
             assert_eq!(
-                plan(Some(&existing(change)), &desired(), &sealed()),
+                plan(Some(&existing(change)), &desired(), &sealed(), false),
                 Plan::Unmanaged
             );
         }
@@ -265,7 +280,8 @@ mod tests {
             foreign(secret);
             annotate(secret, MANAGED);
         });
-        let Plan::Replace { secret, .. } = plan(Some(&managed), &desired(), &sealed()) else {
+        let Plan::Replace { secret, .. } = plan(Some(&managed), &desired(), &sealed(), false)
+        else {
             panic!()
         };
         assert!(secret.metadata.owner_references.is_some());
@@ -275,7 +291,7 @@ mod tests {
             foreign(secret);
             annotate(secret, PATCH);
         });
-        let Plan::Replace { secret, .. } = plan(Some(&patch), &desired(), &sealed()) else {
+        let Plan::Replace { secret, .. } = plan(Some(&patch), &desired(), &sealed(), false) else {
             panic!()
         };
         assert_eq!(secret.metadata.owner_references, None);
@@ -295,10 +311,13 @@ mod tests {
             .insert(SKIP_SET_OWNER_REFERENCES.to_owned(), "true".to_owned());
         let mut there = wanted.to_secret(&sealed());
         assert_eq!(there.metadata.owner_references, None);
-        assert_eq!(plan(Some(&there), &wanted, &sealed()), Plan::UpToDate);
+        assert_eq!(
+            plan(Some(&there), &wanted, &sealed(), false),
+            Plan::UpToDate
+        );
         there.data = None;
         assert!(matches!(
-            plan(Some(&there), &wanted, &sealed()),
+            plan(Some(&there), &wanted, &sealed(), false),
             Plan::Replace { .. }
         ));
     }
@@ -311,7 +330,10 @@ mod tests {
         });
         let mut wanted = desired();
         wanted.immutable = Some(true);
-        assert_eq!(plan(Some(&fixed), &wanted, &sealed()), Plan::Immutable);
+        assert_eq!(
+            plan(Some(&fixed), &wanted, &sealed(), false),
+            Plan::Immutable
+        );
     }
 
     #[test]
@@ -324,7 +346,8 @@ mod tests {
             secret.metadata.owner_references = None;
             annotate(secret, MANAGED);
         });
-        let Plan::Replace { differences, .. } = plan(Some(&drifted), &desired(), &sealed()) else {
+        let Plan::Replace { differences, .. } = plan(Some(&drifted), &desired(), &sealed(), false)
+        else {
             panic!()
         };
         let managed = format!("annotation {MANAGED}");
@@ -348,7 +371,10 @@ mod tests {
             let data = secret.data.as_mut().unwrap();
             data.insert("own".to_owned(), ByteString(b"kept".to_vec()));
         });
-        assert_eq!(plan(Some(&merged), &desired(), &sealed()), Plan::UpToDate);
+        assert_eq!(
+            plan(Some(&merged), &desired(), &sealed(), false),
+            Plan::UpToDate
+        );
     }
 
     #[test]
@@ -358,7 +384,7 @@ mod tests {
         let Plan::Replace {
             secret,
             differences,
-        } = plan(Some(&existing(|_| {})), &wanted, &sealed())
+        } = plan(Some(&existing(|_| {})), &wanted, &sealed(), false)
         else {
             panic!()
         };
@@ -366,7 +392,10 @@ mod tests {
         assert_eq!(differences, ["immutable"]);
 
         let merged = existing(|secret| annotate(secret, PATCH));
-        assert_eq!(plan(Some(&merged), &wanted, &sealed()), Plan::UpToDate);
+        assert_eq!(
+            plan(Some(&merged), &wanted, &sealed(), false),
+            Plan::UpToDate
+        );
     }
 
     #[test]
@@ -374,11 +403,58 @@ mod tests {
         let mut wanted = desired();
         wanted.type_ = Some("kubernetes.io/tls".to_owned());
         assert_eq!(
-            plan(Some(&existing(|_| {})), &wanted, &sealed()),
+            plan(Some(&existing(|_| {})), &wanted, &sealed(), false),
             Plan::OtherType {
                 existing: "Opaque".to_owned(),
                 wanted: "kubernetes.io/tls".to_owned()
             }
+        );
+    }
+
+    #[test]
+    fn what_chance_gave_stays_while_the_object_asks_the_same() {
+        let mut wanted = desired();
+        wanted.by_chance.insert("password".to_owned());
+        let there = existing(|secret| {
+            let value = ByteString(b"by chance".to_vec());
+            let data = secret.data.as_mut().unwrap();
+            data.insert("password".to_owned(), value);
+        });
+        assert_eq!(plan(Some(&there), &wanted, &sealed(), true), Plan::UpToDate);
+        let differences = |existing: &Secret, made_for_this| match plan(
+            Some(existing),
+            &wanted,
+            &sealed(),
+            made_for_this,
+        ) {
+            Plan::Replace {
+                secret,
+                differences,
+            } => (secret.data.unwrap()["password"].0.clone(), differences),
+            other => panic!("{other:?}"),
+        };
+        let (value, found) = differences(&there, false);
+        assert_eq!((value.as_slice(), found.len()), (b"hunter2".as_slice(), 1));
+
+        // What else differs is put right around it.
+        let mut edited = there.clone();
+        let own = ("own".to_owned(), ByteString(b"x".to_vec()));
+        edited.data.as_mut().unwrap().extend([own]);
+        let (value, found) = differences(&edited, true);
+        assert_eq!(value, b"by chance");
+        assert_eq!(found, ["item own"]);
+
+        // One that is missing is made anew.
+        edited.data = None;
+        assert_eq!(differences(&edited, true).0, b"hunter2");
+
+        // What is merged into keeps it, too.
+        let mut merged = there;
+        annotate(&mut merged, PATCH);
+        merged.metadata.owner_references = None;
+        assert_eq!(
+            plan(Some(&merged), &wanted, &sealed(), true),
+            Plan::UpToDate
         );
     }
 }

@@ -237,9 +237,7 @@ async fn reconcile_object(
         None => {
             let known = Known {
                 may_exist: seen.secret_version.is_some(),
-                was_right: memory
-                    .was_synced(key, &seen)
-                    .unwrap_or_else(|| says_synced(&sealed)),
+                was_right: memory.was_right(key, &seen, says_synced(&sealed)),
             };
             apply(&shared.client, &shared.unsealer, &sealed, known)
                 .await
@@ -250,6 +248,10 @@ async fn reconcile_object(
                 })?
         }
     };
+    if written.outcome.is_synced() {
+        // Whatever becomes of the status.
+        memory.made(key, &seen);
+    }
     if let Some(error) = UnsealError::of(&written.outcome, written.step) {
         metrics.unseal_error(error, &key.0);
     }

@@ -5,15 +5,15 @@
 //! their files and no decryption.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use jiff::Timestamp;
-use sealed_secrets_crds::SealedSecret;
 use sha2::{Digest as _, Sha256};
 
+use super::input::{input_digest, made_from};
 use super::manifests::{self, Found, Manifests};
 use super::removal::{Removal, Sorted};
 use super::status_file::{self, Drift, Item, Problem, StatusFile};
@@ -247,7 +247,7 @@ impl Pass {
                 Ok(_) => {}
             }
         }
-        let desired = match self.unsealer.desired(Arc::new(sealed.clone())).await {
+        let mut desired = match self.unsealer.desired(Arc::new(sealed.clone())).await {
             Ok(desired) => desired,
             Err(UnsealerError::Desired(error)) => {
                 let (reason, message) = (error.reason(), error.to_string());
@@ -264,23 +264,26 @@ impl Pass {
         };
         let marker = Marker {
             file: found.file.clone(),
+            made_from: Some(made_from(sealed)),
         };
-        let output = content_digest(&desired.data);
         let write = tokio::task::spawn_blocking(move || {
+            volume.keep_by_chance(&mut desired, &marker)?;
+            let output = content_digest(&desired.data);
             // A directory that somebody removed is made anew.
             let edited = was_right && volume.marker().is_ok_and(|marker| marker.is_some());
             let differences = edited.then(|| volume.differences(&desired.data));
             let written = volume.write(&desired.data, &marker)?;
-            Ok(match differences {
+            let change = match differences {
                 _ if !written => Change::None,
                 Some(differences) => Change::Corrected(differences),
                 None if was_right => Change::Recreated,
                 None => Change::Written,
-            })
+            };
+            Ok((change, output))
         })
         .await;
         match write {
-            Ok(Ok(change)) => {
+            Ok(Ok((change, output))) => {
                 if change.is_drift() {
                     self.metrics.drift_corrected(&key.0);
                 }
@@ -461,16 +464,6 @@ async fn digest_of(volume: &Volume) -> Option<ContentDigest> {
         .await
         .ok()
         .flatten()
-}
-
-fn input_digest(sealed: &SealedSecret, file: &Path, keyring_id: [u8; 32]) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    digest.update(keyring_id);
-    digest.update(file.as_os_str().as_encoded_bytes());
-    digest.update([0]);
-    // A SealedSecret is maps of strings and JSON values, which always have a JSON form.
-    digest.update(serde_json::to_vec(sealed).unwrap_or_default());
-    digest.finalize().into()
 }
 
 fn duplicate(places: &[Found]) -> Outcome {

@@ -122,6 +122,7 @@ mod tests {
             key,
             Marker {
                 file: "db.yaml".into(),
+                made_from: None,
             },
         )];
         let mut manifests = manifests::read(folder, "default").unwrap();

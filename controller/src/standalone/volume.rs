@@ -12,7 +12,9 @@
 //! new version counts, after it nothing of the old. A key of a Secret can't start with `..`, so
 //! the layout's own names never meet one.
 
+mod chance;
 mod difference;
+mod marker;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -21,15 +23,16 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::atomic_file::{self, sync_folder};
+use super::atomic_file::sync_folder;
+use marker::MARKER;
+
+pub(super) use marker::Marker;
 
 const DATA: &str = "..data";
 const NEXT_DATA: &str = "..data_tmp";
-const MARKER: &str = "..sealed-secret.json";
 /// Start of the names of folders that are on their way in or out.
 const STAGE: &str = "..sealed-secret-";
 
@@ -45,19 +48,18 @@ pub(super) type ContentDigest = [u8; 32];
 pub(super) enum VolumeError {
     #[error("{0} already exists and is not managed by SealedSecret")]
     Unmanaged(PathBuf),
+    #[error("cannot read {path}")]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("cannot write {path}")]
     Write {
         path: PathBuf,
         #[source]
         source: io::Error,
     },
-}
-
-/// Whose directory it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Marker {
-    /// The manifest that defines it, relative to the folder of manifests.
-    pub(super) file: PathBuf,
 }
 
 /// The directory of one Secret.
@@ -70,20 +72,6 @@ impl Volume {
     pub(super) fn new(out: &Path, namespace: &str, name: &str) -> Self {
         Self {
             path: out.join(namespace).join(name),
-        }
-    }
-
-    /// Whose directory it is; `None` when it is missing or not ours.
-    ///
-    /// # Errors
-    /// It can't be told, as when no more files can be opened.
-    pub(super) fn marker(&self) -> io::Result<Option<Marker>> {
-        match fs::read(self.path.join(MARKER)) {
-            Ok(text) => Ok(serde_json::from_slice(&text).ok()),
-            Err(error) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Ok(None),
-                _ => Err(error),
-            },
         }
     }
 
@@ -103,13 +91,15 @@ impl Volume {
         if existing.is_none() {
             return self.create(items, marker).map(|()| true).map_err(error);
         }
+        let differs = self.digest() != Some(content_digest(items));
+        if differs {
+            self.update(items).map_err(error)?;
+        }
+        // Last, so that it never says more of the items than is true.
         if existing.as_ref() != Some(marker) {
-            self.write_marker(&self.path, marker).map_err(error)?;
+            marker.write(&self.path).map_err(error)?;
         }
-        if self.digest() == Some(content_digest(items)) {
-            return Ok(false);
-        }
-        self.update(items).map(|()| true).map_err(error)
+        Ok(differs)
     }
 
     /// Removes the directory, at once to anybody who looks, and its parent when nothing else is
@@ -186,7 +176,7 @@ impl Volume {
         for item in items.keys() {
             symlink(Path::new(DATA).join(item), volume.join(item))?;
         }
-        self.write_marker(&volume, marker)?;
+        marker.write(&volume)?;
         fs::rename(&volume, &self.path)?;
         sync_folder(namespace)?;
         if let Some(out) = namespace.parent() {
@@ -237,10 +227,6 @@ impl Volume {
             }
         }
         Ok(())
-    }
-
-    fn write_marker(&self, folder: &Path, marker: &Marker) -> io::Result<()> {
-        atomic_file::write(&folder.join(MARKER), &serde_json::to_vec(marker)?, 0o600)
     }
 }
 
@@ -353,6 +339,7 @@ mod tests {
     fn marker() -> Marker {
         Marker {
             file: "a.yaml".into(),
+            made_from: None,
         }
     }
 

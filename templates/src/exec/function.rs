@@ -35,7 +35,7 @@ impl<'e> Cx<'e> {
         }
     }
 
-    pub(crate) fn now(&self) -> Time {
+    pub(crate) fn now(&mut self) -> Time {
         Time::system(self.environment.now())
     }
 

@@ -72,7 +72,7 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// The time an argument stands for: a time, seconds since 1970, or now.
-fn when(cx: &Cx<'_>, value: &Value) -> Rc<Time> {
+fn when(cx: &mut Cx<'_>, value: &Value) -> Rc<Time> {
     match value {
         Value::Time(time) => time.clone(),
         Value::Int64(seconds) | Value::Int(seconds) => Rc::new(Time::unix(*seconds)),

@@ -63,7 +63,15 @@ mod tests {
             ("c".to_owned(), item("3")),
         ]);
         let file = "a.yaml".into();
-        volume.write(&items, &Marker { file }).unwrap();
+        volume
+            .write(
+                &items,
+                &Marker {
+                    file,
+                    made_from: None,
+                },
+            )
+            .unwrap();
         let path = out.path().join("shop/db");
         fs::set_permissions(path.join("..data/a"), fs::Permissions::from_mode(0o644)).unwrap();
         assert_eq!(volume.differences(&items), ["layout"]);
