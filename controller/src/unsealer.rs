@@ -1,7 +1,9 @@
 //! Computes desired Secrets off the async threads, a bounded number at a time.
 //!
-//! RSA takes a millisecond of a core for each item. The pool is as large as the machine has cores,
-//! and remembers which key opened what, since that key will open it again.
+//! RSA takes a millisecond of a core for each item, and for each key that doesn't open it. The pool
+//! is as large as the machine has cores, and two at least: objects that may take long take turns, so
+//! that the others go past them. It remembers which key opened what, since that key will open it
+//! again.
 
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
@@ -12,9 +14,12 @@ use sealed_secrets_core::fingerprint::Fingerprint;
 use sealed_secrets_core::keyring::{Hint, Keyring};
 use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::desired::{DesiredError, DesiredSecret, Options, desired_secret};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::keys::SharedKeyring;
+
+/// RSA operations above which an object may take long: a quarter of a second or so.
+const HEAVY: usize = 256;
 
 /// Namespace and name of an object.
 pub type ObjectKey = (String, String);
@@ -24,6 +29,8 @@ pub struct Unsealer {
     keyring: SharedKeyring,
     options: Options,
     permits: Arc<Semaphore>,
+    /// Of the objects that may take long, one at a time.
+    heavy: Arc<Semaphore>,
     worked: Mutex<HashMap<ObjectKey, Fingerprint>>,
 }
 
@@ -46,7 +53,8 @@ impl Unsealer {
         Self {
             keyring,
             options,
-            permits: Arc::new(Semaphore::new(cores)),
+            permits: Arc::new(Semaphore::new(cores.max(2))),
+            heavy: Arc::new(Semaphore::new(1)),
             worked: Mutex::default(),
         }
     }
@@ -56,10 +64,7 @@ impl Unsealer {
     /// # Errors
     /// Why there is none.
     pub async fn desired(&self, sealed: Arc<SealedSecret>) -> Result<DesiredSecret, UnsealerError> {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(|_| UnsealerError::Interrupted)?;
+        let turn = self.turn(rsa_operations(&sealed, &self.keyring())).await?;
         let keyring = self.keyring();
         let key = (sealed.namespace().to_owned(), sealed.name().to_owned());
         let hint = Hint {
@@ -70,7 +75,7 @@ impl Unsealer {
         let options = self.options;
         let compute = move || {
             // Held by the work, which goes on when nobody waits for it any more.
-            let _permit = permit;
+            let _turn = turn;
             desired_secret(&sealed, &keyring, &hint, options)
         };
         let result = tokio::task::spawn_blocking(compute)
@@ -82,6 +87,24 @@ impl Unsealer {
             self.worked().insert(key, *worked);
         }
         result.map_err(UnsealerError::Desired)
+    }
+
+    /// Waits until this many RSA operations may be done.
+    async fn turn(&self, operations: usize) -> Result<Turn, UnsealerError> {
+        let acquire = async |semaphore: &Arc<Semaphore>| {
+            let acquired = Arc::clone(semaphore).acquire_owned().await;
+            acquired.map_err(|_| UnsealerError::Interrupted)
+        };
+        // First, so that those that wait for it hold up nobody else.
+        let heavy = if operations > HEAVY {
+            Some(acquire(&self.heavy).await?)
+        } else {
+            None
+        };
+        Ok(Turn {
+            _permit: acquire(&self.permits).await?,
+            _heavy: heavy,
+        })
     }
 
     /// The keyring of the moment.
@@ -100,10 +123,47 @@ impl Unsealer {
     }
 }
 
+/// Leave to compute, until it is dropped.
+struct Turn {
+    _permit: OwnedSemaphorePermit,
+    _heavy: Option<OwnedSemaphorePermit>,
+}
+
+/// The most that unsealing may take: every key tried on every item.
+fn rsa_operations(sealed: &SealedSecret, keyring: &Keyring) -> usize {
+    let items = sealed.spec.encrypted_data.len().max(1);
+    items.saturating_mul(keyring.len())
+}
+
 fn created_at(sealed: &SealedSecret) -> Option<Timestamp> {
     sealed
         .metadata
         .creation_timestamp
         .as_ref()
         .map(|time| time.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt as _;
+    use sealed_secrets_core::keyring::KeyOrder;
+    use tokio::sync::watch;
+
+    #[test]
+    fn objects_that_take_long_take_turns_and_others_go_past() {
+        let keyring = Arc::new(Keyring::new(KeyOrder::CertNotBefore));
+        let (_sender, keyring) = watch::channel(keyring);
+        let unsealer = Unsealer::new(keyring, Options::default());
+        let turn = |operations| unsealer.turn(operations).now_or_never();
+        let first = turn(HEAVY + 1).expect("nobody is before it");
+        for _ in 0..1000 {
+            assert!(turn(HEAVY + 1).is_none());
+        }
+        for _ in 0..3 {
+            assert!(turn(HEAVY).expect("there is room beside it").is_ok());
+        }
+        drop(first);
+        assert!(turn(HEAVY + 1).expect("the first is done").is_ok());
+    }
 }

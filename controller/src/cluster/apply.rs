@@ -29,6 +29,8 @@ pub(super) struct Written {
     pub(super) change: Change,
     /// The version of the Secret that is as it should be.
     pub(super) version: Option<String>,
+    /// Whether another key may help.
+    pub(super) wants_key: bool,
 }
 
 impl Written {
@@ -39,6 +41,7 @@ impl Written {
             step,
             change: Change::None,
             version: None,
+            wants_key: false,
         }
     }
 
@@ -75,7 +78,10 @@ pub(super) async fn apply(
                 reason: error.reason(),
                 message: error.to_string(),
             };
-            return Ok(Written::failed(Step::Unseal, outcome));
+            return Ok(Written {
+                wants_key: error.may_need_another_key(),
+                ..Written::failed(Step::Unseal, outcome)
+            });
         }
         Err(error) => return Err(error),
     };
@@ -161,6 +167,7 @@ fn synced(change: Change, version: Option<String>) -> Written {
         step: Step::Update,
         change,
         version,
+        wants_key: false,
     }
 }
 

@@ -4,7 +4,7 @@
 //! | Last time | Same again | Something changed |
 //! |---|---|---|
 //! | as it should be | nothing to do | at once; if somebody keeps changing the Secret, with growing pauses; what [`Policy`] leaves alone, not at all |
-//! | failed for good | nothing to do until the keys change | at once |
+//! | failed for good | nothing to do; if a key may help, until the keys change | at once |
 //! | failed for now | after the rest of the pause | at once |
 //!
 //! Our own status write comes back as an event; without this it would start the next try.
@@ -41,8 +41,8 @@ pub(super) enum Conclusion {
         version: Option<String>,
         written: bool,
     },
-    /// Only a change of the object, the Secret or the keys can help.
-    Stalled(Arc<Keyring>),
+    /// Only a change of the object or the Secret can help, or of these keys, if they are given.
+    Stalled(Option<Arc<Keyring>>),
     /// It will be tried again.
     Retrying,
 }
@@ -87,7 +87,7 @@ enum What {
     Synced {
         written: Option<(Instant, Option<String>)>,
     },
-    Stalled(Arc<Keyring>),
+    Stalled(Option<Arc<Keyring>>),
     Retrying {
         until: Instant,
     },
@@ -150,9 +150,10 @@ impl Memory {
                 }
                 later(remembered.correct_at(), now)
             }
-            What::Stalled(with) if last.seen == *seen && Arc::ptr_eq(with, keyring) => {
-                Verdict::Nothing
-            }
+            What::Stalled(with) if last.seen == *seen => match with {
+                Some(with) if !Arc::ptr_eq(with, keyring) => Verdict::Reconcile,
+                _ => Verdict::Nothing,
+            },
             What::Retrying { until } if last.seen == *seen => later(Some(*until), now),
             _ => Verdict::Reconcile,
         }
@@ -396,7 +397,7 @@ mod tests {
             &key(),
             seen(None),
             None,
-            Conclusion::Stalled(Arc::clone(&keyring)),
+            Conclusion::Stalled(Some(Arc::clone(&keyring))),
             now,
         );
         assert_eq!(
@@ -408,6 +409,21 @@ mod tests {
             memory.verdict(&key(), &seen(None), &other, now),
             Verdict::Reconcile
         );
+
+        // Where no key helps, only a change does.
+        memory.conclude(&key(), seen(None), None, Conclusion::Stalled(None), now);
+        assert_eq!(
+            memory.verdict(&key(), &seen(None), &other, now),
+            Verdict::Nothing
+        );
+        let mut changed = seen(None);
+        changed.generation = Some(2);
+        for change in [changed, seen(Some("6"))] {
+            assert_eq!(
+                memory.verdict(&key(), &change, &keyring, now),
+                Verdict::Reconcile
+            );
+        }
 
         let first = memory
             .conclude(&key(), seen(None), None, Conclusion::Retrying, now)

@@ -1,7 +1,7 @@
 //! One SealedSecret, start to end: desired Secret, one write, one status, one event.
 //!
-//! Permanent failures wait for a change of the object, of the Secret of its name, or of the keys;
-//! all three bring it back here. Transient ones are tried again with growing pauses for as long as
+//! Permanent failures wait for a change of the object, of the Secret of its name, or, where a key may
+//! help, of the keys; all three bring it back here. Transient ones are tried again with growing pauses for as long as
 //! they last.
 
 use std::sync::Arc;
@@ -308,7 +308,7 @@ async fn reconcile_object(
             written: written.is_changed(),
             version: written.version,
         },
-        Outcome::Stalled { .. } => Conclusion::Stalled(keyring),
+        Outcome::Stalled { .. } => Conclusion::Stalled(written.wants_key.then_some(keyring)),
         Outcome::Retrying { .. } => Conclusion::Retrying,
     };
     Ok(memory.conclude(key, seen, stored, conclusion, Instant::now()))
