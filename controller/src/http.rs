@@ -10,6 +10,8 @@
 //!
 //! Where GET is, HEAD is too. The last two do RSA for anybody, so they are limited in rate, size, time and number.
 
+mod body;
+mod peers;
 mod rate_limit;
 mod readiness;
 mod sealed;
@@ -17,14 +19,14 @@ mod server;
 mod servers;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
-use jiff::Timestamp;
 
 use crate::keys::SharedKeyring;
 use crate::metrics::{self, Metrics};
@@ -35,17 +37,15 @@ pub use sealed::Oracle;
 pub use server::{BindError, Limits, bind, serve};
 pub use servers::{Listen, Servers};
 
-/// Largest body of a request. A Secret holds 1 MiB, which is 1.4 MiB sealed and encoded.
-const MAX_BODY: usize = 4 << 20;
-
-/// The routes over `keyring`; `rate` is for each client and path.
+/// The routes over `keyring`; `rate` is for each client and path, `read_timeout` for each body.
 pub fn router(
     keyring: SharedKeyring,
     rate: Rate,
+    read_timeout: Option<Duration>,
     readiness: Readiness,
     metrics: &Metrics,
 ) -> Router {
-    let oracle = Arc::new(Oracle::new(keyring.clone(), rate));
+    let oracle = Arc::new(Oracle::new(keyring.clone(), rate, read_timeout));
     let health = Router::new()
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -55,7 +55,6 @@ pub fn router(
     let sealed = Router::new();
     let sealed = observed(sealed, metrics, "/v1/verify", post(sealed::verify));
     let sealed = observed(sealed, metrics, "/v1/rotate", post(sealed::rotate));
-    let sealed = sealed.layer(DefaultBodyLimit::max(MAX_BODY));
     health
         .merge(certificates.with_state(keyring))
         .merge(sealed.with_state(oracle))
@@ -100,11 +99,10 @@ async fn readyz(State(readiness): State<Readiness>) -> Response {
 /// The newest key's certificate: exactly one PEM block.
 async fn certificate(State(keyring): State<SharedKeyring>) -> Response {
     let keyring = Arc::clone(&keyring.borrow());
-    // Nobody can seal with an expired certificate; served all the same, it says what is wrong.
-    let entry = keyring
-        .sealing_key(Timestamp::now())
-        .or_else(|| keyring.newest());
-    let pem = entry.map(|entry| entry.pair.certificate().to_pem());
+    // Expired or not: the one that `/v1/rotate` seals for, too.
+    let pem = keyring
+        .newest()
+        .map(|entry| entry.pair.certificate().to_pem());
     match pem {
         Some(pem) => text(StatusCode::OK, "application/x-pem-file", pem),
         None => text(

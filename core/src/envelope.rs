@@ -138,9 +138,9 @@ impl<'a> Envelope<'a> {
         })
     }
 
-    /// The length of the RSA ciphertext: that of the modulus of the key it was made for.
-    pub(crate) fn wrapped_len(&self) -> usize {
-        self.wrapped.len()
+    /// Whether the RSA ciphertext is as long as `key` makes it: with any other key, it wasn't made.
+    pub(crate) fn fits(&self, key: &PublicKey) -> bool {
+        self.wrapped.len() == key.modulus_len()
     }
 
     /// The session key, if the envelope was sealed for `key` under `label`.

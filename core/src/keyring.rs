@@ -162,7 +162,7 @@ impl Keyring {
         let envelope = Envelope::split(envelope)?;
         let fitting = self
             .candidates(hint)
-            .filter(|entry| entry.pair.public_key().modulus_len() == envelope.wrapped_len());
+            .filter(|entry| envelope.fits(entry.pair.public_key()));
         for entry in fitting {
             let key = entry.pair.private_key();
             if let Some(session_key) = envelope.unwrap_session_key(key, label) {
@@ -174,6 +174,17 @@ impl Keyring {
             }
         }
         Err(UnsealError::NoKey)
+    }
+
+    /// How many keys [`Keyring::unseal`] tries at most: those whose modulus has the length of the
+    /// envelope's RSA ciphertext.
+    pub fn fitting(&self, envelope: &[u8]) -> usize {
+        let Ok(envelope) = Envelope::split(envelope) else {
+            return 0;
+        };
+        self.entries()
+            .filter(|entry| envelope.fits(entry.pair.public_key()))
+            .count()
     }
 
     /// Opens an item as it stands in `spec.encryptedData`.

@@ -41,15 +41,18 @@ pub enum BodyError {
 #[error("not every item can be unsealed")]
 pub struct NotUnsealable;
 
-/// Reads the one SealedSecret in a request body, JSON or YAML.
+/// Reads the one SealedSecret in a request body, JSON or YAML. Metadata that is null counts as empty.
 ///
 /// # Errors
 /// Why it is none.
 pub fn read_body(body: &[u8]) -> Result<(SealedSecret, Value), BodyError> {
-    let documents = manifest::read(body).map_err(|_| BodyError::Unreadable)?;
-    let [document] = documents.as_slice() else {
+    let mut documents = manifest::read(body).map_err(|_| BodyError::Unreadable)?;
+    let [document] = documents.as_mut_slice() else {
         return Err(BodyError::NotOne);
     };
+    if let manifest::Value::Mapping(fields) = &mut document.node.value {
+        fields.retain(|(key, node)| key.name != "metadata" || !node.is_null());
+    }
     let word = |field: &str| document.node.field(field).and_then(|node| node.text());
     if (word("apiVersion"), word("kind")) != (Some(API_VERSION), Some(KIND)) {
         return Err(BodyError::WrongKind);
@@ -59,9 +62,22 @@ pub fn read_body(body: &[u8]) -> Result<(SealedSecret, Value), BodyError> {
     Ok((sealed, value))
 }
 
+/// How many private-key operations it can take to open every item.
+pub fn work(sealed: &SealedSecret, keyring: &Keyring) -> usize {
+    let items = sealed.spec.encrypted_data.values();
+    let texts = items
+        .filter_map(Value::as_str)
+        .chain(sealed.spec.data.as_deref());
+    texts
+        .filter_map(|text| item::decode(text).ok())
+        .map(|envelope| keyring.fitting(&envelope))
+        .sum()
+}
+
 /// Whether every item can be opened.
 ///
-/// All items are tried, whatever becomes of the first, so that time tells less.
+/// The first that can't is the end. The time tells where it stands, which asking about the items one by
+/// one tells as well; none of it depends on plaintext.
 ///
 /// # Errors
 /// One of them can't, for whatever reason.
@@ -122,23 +138,16 @@ fn open(sealed: &SealedSecret, keyring: &Keyring, hint: &Hint) -> Result<Opened,
         Some(data) => open_legacy(data, &label, keyring, hint),
         None => {
             let mut items = Vec::new();
-            let mut all = true;
             for (item, value) in &sealed.spec.encrypted_data {
-                // What isn't a string is tried all the same: it fails as base64 does.
-                let text = value.as_str().unwrap_or("!");
-                match keyring.unseal_item(&label, text, hint) {
-                    Ok(unsealed) => items.push((item.clone(), unsealed.plaintext)),
-                    Err(_) => all = false,
-                }
+                let text = value.as_str().ok_or(NotUnsealable)?;
+                let unsealed = keyring.unseal_item(&label, text, hint);
+                let unsealed = unsealed.map_err(|_| NotUnsealable)?;
+                items.push((item.clone(), unsealed.plaintext));
             }
-            if all {
-                Ok(Opened {
-                    items,
-                    legacy_template: None,
-                })
-            } else {
-                Err(NotUnsealable)
-            }
+            Ok(Opened {
+                items,
+                legacy_template: None,
+            })
         }
     }
 }
@@ -209,6 +218,15 @@ mod tests {
             let hint = Hint::default();
             let rotated = rotate(&mut rand::rng(), &sealed, value, &keyring, &key, &hint).unwrap();
             assert_eq!(rotated["metadata"]["annotations"], wanted);
+        }
+    }
+
+    #[test]
+    fn metadata_that_is_null_or_missing_counts_as_empty() {
+        for metadata in ["", "metadata: null\n", "metadata:\n"] {
+            let body = format!("apiVersion: {API_VERSION}\nkind: {KIND}\n{metadata}spec: {{}}\n");
+            let (sealed, _) = read_body(body.as_bytes()).unwrap();
+            assert_eq!(sealed.label(), Label::new(Default::default(), "", ""));
         }
     }
 }

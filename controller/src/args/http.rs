@@ -18,10 +18,11 @@ pub struct HttpArgs {
     /// Requests beyond the limit that may come at once.
     #[arg(long, default_value_t = 2, value_name = "N")]
     pub rate_limit_burst: u32,
-    /// Time for a client to send a request.
+    /// Time for a client to send a request; 0 leaves only the limits that always hold: 15 s for its head, and a body
+    /// that doesn't stall.
     #[arg(long, default_value = "2m0s", value_parser = go_duration::parse, value_name = "DURATION")]
     pub read_timeout: Duration,
-    /// Time to answer a request.
+    /// Time to answer a request; 0 leaves only the limit that always holds: a client that reads nothing for 30 s is dropped.
     #[arg(long, default_value = "2m0s", value_parser = go_duration::parse, value_name = "DURATION")]
     pub write_timeout: Duration,
 }
@@ -40,11 +41,16 @@ impl HttpArgs {
     #[must_use]
     pub fn limits(&self) -> Limits {
         Limits {
-            read_timeout: self.read_timeout,
-            request_timeout: self.write_timeout,
+            read_timeout: unless_zero(self.read_timeout),
+            write_timeout: unless_zero(self.write_timeout),
             ..Limits::default()
         }
     }
+}
+
+/// Zero means that there is no limit.
+fn unless_zero(timeout: Duration) -> Option<Duration> {
+    (!timeout.is_zero()).then_some(timeout)
 }
 
 /// Flags about metrics.

@@ -5,9 +5,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use rand::SeedableRng as _;
@@ -16,13 +15,20 @@ use sealed_secrets_core::keyring::{Hint, Keyring};
 use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::rotate as seal;
 use serde_json::Value;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
+use super::body::{Budget, Held, PATIENCE, Refusal, discard};
 use super::rate_limit::{Rate, RateLimit, Verdict};
 use crate::keys::SharedKeyring;
 
 /// How many times as much as one client all of them together may ask.
 const CLIENTS: u32 = 25;
+/// Private-key operations that a request may need to count as an ordinary one.
+const ORDINARY: usize = 64;
+
+/// What is asked about a SealedSecret that was read: status, or a body of JSON.
+type Question = fn(&SealedSecret, Value, &Keyring) -> Result<Option<Vec<u8>>, StatusCode>;
 
 /// Answers about SealedSecrets with the keyring of the moment.
 pub struct Oracle {
@@ -30,12 +36,23 @@ pub struct Oracle {
     verify: RateLimit,
     rotate: RateLimit,
     all: RateLimit,
-    permits: Arc<Semaphore>,
+    budget: Budget,
+    ordinary: Arc<Semaphore>,
+    /// What takes long waits for one of its kind, and doesn't hold up the others.
+    heavy: Arc<Semaphore>,
+}
+
+/// What came of a question.
+enum Answer {
+    Json(Held, Vec<u8>),
+    Status(StatusCode),
+    /// It takes more work than it may.
+    Heavy(Held),
 }
 
 impl Oracle {
-    /// Nobody has asked anything yet.
-    pub fn new(keyring: SharedKeyring, rate: Rate) -> Self {
+    /// Nobody has asked anything yet. A body may take `read_timeout`.
+    pub fn new(keyring: SharedKeyring, rate: Rate, read_timeout: Option<Duration>) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let all = Rate {
             per_second: rate.per_second.saturating_mul(CLIENTS),
@@ -46,7 +63,9 @@ impl Oracle {
             verify: RateLimit::new(rate),
             rotate: RateLimit::new(rate),
             all: RateLimit::new(all),
-            permits: Arc::new(Semaphore::new(cores)),
+            budget: Budget::new(read_timeout),
+            ordinary: Arc::new(Semaphore::new(cores)),
+            heavy: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -67,19 +86,72 @@ impl Oracle {
         if all.allowed { verdict } else { all }
     }
 
-    /// Runs `job` on a thread of its own, as many at once as there are cores.
-    async fn work<T: Send + 'static>(
+    /// Answers a request; of its body nothing is read until the limit lets it pass.
+    async fn answer(
         &self,
-        job: impl FnOnce(&Keyring) -> T + Send + 'static,
-    ) -> Option<T> {
-        let permit = Arc::clone(&self.permits).acquire_owned().await.ok()?;
+        own: &RateLimit,
+        headers: &HeaderMap,
+        body: Body,
+        question: Question,
+    ) -> Response {
+        let verdict = self.check(own, headers);
+        if !verdict.allowed {
+            discard(body).await;
+            return limited(verdict, StatusCode::TOO_MANY_REQUESTS.into_response());
+        }
+        let response = match self.budget.read(body).await {
+            Ok(body) => self.work(body, question).await,
+            Err(refusal) => Err(refusal),
+        };
+        limited(verdict, response.unwrap_or_else(Refusal::into_response))
+    }
+
+    /// Answers `question` about `body`, as many at once as there are cores, and one that takes long.
+    async fn work(&self, body: Held, question: Question) -> Result<Response, Refusal> {
+        let permit = Arc::clone(&self.ordinary).acquire_owned().await;
+        let permit = permit.map_err(|_| Refusal::Busy)?;
+        let mut answer = self.run(permit, body, question, ORDINARY).await;
+        if let Answer::Heavy(body) = answer {
+            let permit = timeout(PATIENCE, Arc::clone(&self.heavy).acquire_owned()).await;
+            let permit = permit.map_err(|_| Refusal::Busy)?;
+            let permit = permit.map_err(|_| Refusal::Busy)?;
+            answer = self.run(permit, body, question, usize::MAX).await;
+        }
+        Ok(match answer {
+            Answer::Json(body, json) => {
+                let json_type = HeaderValue::from_static("application/json");
+                ([(header::CONTENT_TYPE, json_type)], body.answer(json)).into_response()
+            }
+            Answer::Status(status) => status.into_response(),
+            Answer::Heavy(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        })
+    }
+
+    /// Answers `question` on a thread of its own, unless it takes more than `work` private-key operations.
+    async fn run(
+        &self,
+        permit: OwnedSemaphorePermit,
+        body: Held,
+        question: Question,
+        work: usize,
+    ) -> Answer {
         let keyring = Arc::clone(&self.keyring.borrow());
         let done = tokio::task::spawn_blocking(move || {
-            let done = job(&keyring);
-            drop(permit);
-            done
+            let _permit = permit;
+            let Ok((sealed, value)) = seal::read_body(body.bytes()) else {
+                return Answer::Status(StatusCode::BAD_REQUEST);
+            };
+            if seal::work(&sealed, &keyring) > work {
+                return Answer::Heavy(body);
+            }
+            match question(&sealed, value, &keyring) {
+                Ok(Some(json)) => Answer::Json(body, json),
+                Ok(None) => Answer::Status(StatusCode::OK),
+                Err(status) => Answer::Status(status),
+            }
         });
-        done.await.ok()
+        let failed = Answer::Status(StatusCode::INTERNAL_SERVER_ERROR);
+        done.await.unwrap_or(failed)
     }
 }
 
@@ -87,61 +159,37 @@ impl Oracle {
 pub(super) async fn verify(
     State(oracle): State<Arc<Oracle>>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Response {
-    let verdict = oracle.check(&oracle.verify, &headers);
-    let status = async {
-        if !verdict.allowed {
-            return StatusCode::TOO_MANY_REQUESTS;
-        }
-        let body = match body {
-            Ok(body) => body,
-            Err(rejection) => return rejection.status(),
-        };
-        let answer = oracle.work(move |keyring| {
-            let (sealed, _) = seal::read_body(&body).map_err(|_| StatusCode::BAD_REQUEST)?;
-            seal::verify(&sealed, keyring, &hint(&sealed)).map_err(|_| StatusCode::CONFLICT)
-        });
-        match answer.await {
-            Some(Ok(())) => StatusCode::OK,
-            Some(Err(status)) => status,
-            None => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+    let question: Question = |sealed, _, keyring| {
+        let verified = seal::verify(sealed, keyring, &hint(sealed));
+        verified.map(|()| None).map_err(|_| StatusCode::CONFLICT)
     };
-    limited(verdict, status.await.into_response())
+    oracle
+        .answer(&oracle.verify, &headers, body, question)
+        .await
 }
 
 /// The SealedSecret as JSON, every item sealed for the newest key.
 pub(super) async fn rotate(
     State(oracle): State<Arc<Oracle>>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Response {
-    let verdict = oracle.check(&oracle.rotate, &headers);
-    let response = async {
-        if !verdict.allowed {
-            return StatusCode::TOO_MANY_REQUESTS.into_response();
-        }
-        let body = match body {
-            Ok(body) => body,
-            Err(rejection) => return rejection.status().into_response(),
-        };
-        match oracle.work(move |keyring| rotated(&body, keyring)).await {
-            Some(Ok(value)) => axum::Json(value).into_response(),
-            Some(Err(status)) => status.into_response(),
-            None => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-        }
+    let question: Question = |sealed, value, keyring| {
+        let rotated = rotated(sealed, value, keyring);
+        rotated.map(Some).ok_or(StatusCode::INTERNAL_SERVER_ERROR)
     };
-    limited(verdict, response.await)
+    oracle
+        .answer(&oracle.rotate, &headers, body, question)
+        .await
 }
 
-fn rotated(body: &[u8], keyring: &Keyring) -> Result<Value, StatusCode> {
-    let (sealed, value) = seal::read_body(body).map_err(|_| StatusCode::BAD_REQUEST)?;
-    let failed = StatusCode::INTERNAL_SERVER_ERROR;
-    let newest = keyring.newest().ok_or(failed)?;
-    let mut rng = StdRng::try_from_rng(&mut SysRng).map_err(|_| failed)?;
-    let key = newest.pair.public_key();
-    seal::rotate(&mut rng, &sealed, value, keyring, key, &hint(&sealed)).map_err(|_| failed)
+fn rotated(sealed: &SealedSecret, value: Value, keyring: &Keyring) -> Option<Vec<u8>> {
+    let key = keyring.newest()?.pair.public_key();
+    let mut rng = StdRng::try_from_rng(&mut SysRng).ok()?;
+    let rotated = seal::rotate(&mut rng, sealed, value, keyring, key, &hint(sealed)).ok()?;
+    serde_json::to_vec(&rotated).ok()
 }
 
 fn hint(sealed: &SealedSecret) -> Hint {

@@ -1,7 +1,8 @@
 //! Connections, and the limits on them.
 //!
 //! Anybody who can reach the port is a hostile user: header size, header and request time and the
-//! number of connections are bounded, and a client that stalls costs a task and a buffer, no more.
+//! number of connections, in all and of each client, are bounded; a client that stalls costs a task and
+//! a buffer, and one that doesn't read its answers is dropped.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -14,24 +15,33 @@ use axum::response::IntoResponse as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulConnection, GracefulShutdown};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
+
+use super::peers::Peers;
 
 /// Longest time for the head of a request: who sends it slower holds a connection for nothing.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest time in which a client reads nothing of an answer that waits for it.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Bounds on what a client may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections at once; more wait to be accepted.
     pub connections: usize,
-    /// Time to send the whole head of a request, and to keep a connection idle.
-    pub read_timeout: Duration,
-    /// Time to answer.
-    pub request_timeout: Duration,
+    /// Connections at once of one address; more are closed.
+    pub connections_of_peer: usize,
+    /// Time to send the head of a request, and as much for its body; also to keep a connection idle.
+    /// Without it, only the server's own limits count.
+    pub read_timeout: Option<Duration>,
+    /// Time to answer, and to take any part of the answer. Without it, only the server's own limits
+    /// count.
+    pub write_timeout: Option<Duration>,
     /// Bytes of a request's head.
     pub head_size: usize,
     /// Time for requests under way when the server stops.
@@ -41,9 +51,10 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            connections: 512,
-            read_timeout: Duration::from_secs(120),
-            request_timeout: Duration::from_secs(120),
+            connections: 1024,
+            connections_of_peer: 400,
+            read_timeout: Some(Duration::from_secs(120)),
+            write_timeout: Some(Duration::from_secs(120)),
             head_size: 32 * 1024,
             drain: Duration::from_secs(5),
         }
@@ -94,16 +105,17 @@ pub async fn bind(addr: SocketAddr, purpose: &'static str) -> Result<TcpListener
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(limits.connections));
+    let peers = Peers::new(limits.connections_of_peer);
     loop {
         let slot = tokio::select! {
             () = stop.cancelled() => break,
             slot = Arc::clone(&slots).acquire_owned() => slot,
         };
         let Ok(slot) = slot else { break };
-        let stream = tokio::select! {
+        let (stream, address) = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     // Out of file descriptors: accepting at once again would spin.
                     tracing::warn!(%error, "cannot accept a connection");
@@ -112,28 +124,50 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
                 }
             },
         };
-        let router = router.clone();
-        let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
-            let router = router.clone();
-            async move {
-                let answer = tower::ServiceExt::oneshot(router, request);
-                match tokio::time::timeout(limits.request_timeout, answer).await {
-                    Ok(response) => response,
-                    Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
-                }
-            }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(limits.read_timeout.min(HEAD_TIMEOUT))
-            .max_buf_size(limits.head_size)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = graceful.watch(connection);
+        let Some(visit) = peers.enter(address.ip()) else {
+            continue;
+        };
+        let connection = graceful.watch(connection(stream, router.clone(), limits));
         tokio::spawn(async move {
             // A client that goes away is its own business.
             let _ = connection.await;
-            drop(slot);
+            drop((visit, slot));
         });
     }
     let _ = tokio::time::timeout(limits.drain, graceful.shutdown()).await;
+}
+
+/// Serves one connection.
+fn connection(
+    stream: TcpStream,
+    router: Router,
+    limits: Limits,
+) -> impl GracefulConnection<Error = hyper::Error> + Send + 'static {
+    let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
+        let answer = tower::ServiceExt::oneshot(router.clone(), request);
+        async move {
+            let Some(limit) = limits.write_timeout else {
+                return answer.await;
+            };
+            match tokio::time::timeout(limit, answer).await {
+                Ok(response) => response,
+                Err(_) => Ok(StatusCode::REQUEST_TIMEOUT.into_response()),
+            }
+        }
+    });
+    // What is read has its limits already: the head here, the body where it is read.
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(shorter(limits.write_timeout, STALL_TIMEOUT)));
+    http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(shorter(limits.read_timeout, HEAD_TIMEOUT))
+        .max_buf_size(limits.head_size)
+        .serve_connection(
+            TokioIo::new(Box::pin(stream)),
+            TowerToHyperService::new(service),
+        )
+}
+
+fn shorter(limit: Option<Duration>, most: Duration) -> Duration {
+    limit.map_or(most, |limit| limit.min(most))
 }

@@ -50,8 +50,9 @@ impl Servers {
         tracing::info!(addr = %address(&api, listen.api), "HTTP server listening");
         tracing::info!(addr = %address(&measured, listen.metrics), "metrics server listening");
         let readiness = Readiness::new(keyring.clone());
-        let router = super::router(keyring, listen.rate, readiness.clone(), metrics);
         let limits = listen.limits;
+        let (rate, read_timeout) = (listen.rate, limits.read_timeout);
+        let router = super::router(keyring, rate, read_timeout, readiness.clone(), metrics);
         let serve = |listener, router| tokio::spawn(serve(listener, router, limits, stop.clone()));
         let tasks = [
             serve(api, router),
