@@ -10,7 +10,7 @@ use sealed_secrets_tests::standalone::Standalone;
 use sealed_secrets_tests::{TestError, TestResult, claim, runner};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 fn main() -> ExitCode {
     runner::run([
@@ -31,7 +31,7 @@ async fn stalled_bodies_take_no_memory(context: Context) -> TestResult {
     let standalone = Standalone::new(&context)?;
     let mut process = standalone
         .program()
-        .arg("--rate-limit=0")
+        .args(["--rate-limit=0", "--read-timeout=5s"])
         .start("controller", context.folder())?;
     let address = standalone.address();
     sealed_secrets_tests::http::serves(&address, "/v1/cert.pem", &mut process).await?;
@@ -115,7 +115,10 @@ async fn refused_bodies_are_not_read(context: Context) -> TestResult {
 
 /// A client that asks for more than buffers hold, and reads nothing.
 async fn flood(address: &str) -> Result<TcpStream, TestError> {
-    let stream = TcpStream::connect(address).await?;
+    let socket = TcpSocket::new_v4()?;
+    // Little is held for it by the kernel, so it is soon that nothing can be written to it.
+    socket.set_recv_buffer_size(4096)?;
+    let stream = socket.connect(address.parse()?).await?;
     let requests = "GET /v1/cert.pem HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
     let mut sent = 0;
     // Until the server takes no more.

@@ -26,7 +26,7 @@ const SMALL_BUDGET: usize = 16 << 20;
 const LARGE_BUDGET: usize = 48 << 20;
 /// Longest time to wait for something that others hold.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
-/// Time for a body, to begin with.
+/// Time for a body, to begin with, and for each part of it.
 const GRACE: Duration = Duration::from_secs(10);
 /// Bytes that earn a body a second more.
 const BYTES_PER_SECOND: usize = 64 << 10;
@@ -84,11 +84,15 @@ impl Budget {
 
     /// Reads a body once there is room for it.
     pub(super) async fn read(&self, mut body: Body) -> Result<Held, Refusal> {
-        let claim = self.claim(body.size_hint().exact()).await?;
+        let length = body.size_hint().exact();
+        let claim = self.claim(length).await?;
         let began = Instant::now();
-        let mut bytes = Vec::new();
+        let known = length.and_then(|length| usize::try_from(length).ok());
+        let mut bytes = Vec::with_capacity(known.unwrap_or_default());
         loop {
-            let frame = timeout_at(began + self.time_for(bytes.len()), body.frame());
+            let stalled = Instant::now() + GRACE;
+            let due = stalled.min(began + self.time_for(bytes.len()));
+            let frame = timeout_at(due, body.frame());
             match frame.await.map_err(|_| Refusal::TooSlow)? {
                 None => return Ok(Held { bytes, claim }),
                 Some(Err(_)) => return Err(Refusal::Incomplete),
