@@ -41,7 +41,8 @@ pub enum BodyError {
 #[error("not every item can be unsealed")]
 pub struct NotUnsealable;
 
-/// Reads the one SealedSecret in a request body, JSON or YAML. Metadata that is null counts as empty.
+/// Reads the one SealedSecret in a request body, JSON or YAML. Metadata that is null or missing counts
+/// as empty.
 ///
 /// # Errors
 /// Why it is none.
@@ -52,6 +53,16 @@ pub fn read_body(body: &[u8]) -> Result<(SealedSecret, Value), BodyError> {
     };
     if let manifest::Value::Mapping(fields) = &mut document.node.value {
         fields.retain(|(key, node)| key.name != "metadata" || !node.is_null());
+        if !fields.iter().any(|(key, _)| key.name == "metadata") {
+            let position = document.node.position;
+            let key = manifest::Key {
+                name: "metadata".to_owned(),
+                spelled: None,
+                position,
+            };
+            let value = manifest::Value::Mapping(Vec::new());
+            fields.push((key, manifest::Node { value, position }));
+        }
     }
     let word = |field: &str| document.node.field(field).and_then(|node| node.text());
     if (word("apiVersion"), word("kind")) != (Some(API_VERSION), Some(KIND)) {
