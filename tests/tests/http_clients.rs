@@ -15,9 +15,13 @@ use tokio::net::{TcpSocket, TcpStream};
 fn main() -> ExitCode {
     runner::run([
         claim!(stalled_bodies_take_no_memory, Controller, Kubeseal),
-        claim!(refused_bodies_are_not_read, Controller),
-        claim!(clients_that_do_not_read_are_dropped, Controller),
-        claim!(one_address_does_not_take_all_connections, Controller),
+        claim!(refused_bodies_are_not_read, Controller, Kubeseal),
+        claim!(clients_that_do_not_read_are_dropped, Controller, Kubeseal),
+        claim!(
+            one_address_does_not_take_all_connections,
+            Controller,
+            Kubeseal
+        ),
         claim!(timeouts_of_zero_are_none, Controller, Kubeseal),
         claim!(null_metadata_counts_as_empty, Controller, Kubeseal),
         claim!(many_items_do_not_hold_up_others, Controller, Kubeseal),
