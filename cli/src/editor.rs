@@ -3,9 +3,10 @@
 //! The file is in a folder of its own with mode 0700, in memory where the machine has a place for
 //! that. The folder goes when the text was taken back, and when a signal ends the program.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -23,6 +24,8 @@ use crate::error::Explain;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// What `statfs` calls a file system in memory.
 const TMPFS: u64 = 0x0102_1994;
+/// Words of the shell's own that cannot stand behind `exec`.
+const OWN_WORDS: [&[u8]; 5] = [b"exec", b"command", b"eval", b".", b"!"];
 
 /// Why a text couldn't be edited.
 #[derive(Debug, thiserror::Error)]
@@ -133,14 +136,12 @@ impl Editor {
             editor: editor(),
             source,
         };
-        let mut script = self.command.clone();
-        script.push(" \"$@\"");
         let mut child = {
             // A signal in between finds either no editor or this one.
             let mut open = self.session.open();
             let child = Command::new("sh")
                 .arg("-c")
-                .arg(script)
+                .arg(shell_line(&self.command))
                 .arg(&self.command)
                 .arg(&self.file)
                 .spawn()
@@ -173,7 +174,8 @@ impl Session {
     }
 
     /// Cleans up and ends the program when a signal comes, from now on and to its end: what was
-    /// once watched for no longer ends a program by itself.
+    /// once watched for no longer ends a program by itself. An interrupt from the terminal reaches
+    /// the editor too, and is the editor's business while there is one.
     fn watch(&self) -> io::Result<()> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -191,10 +193,15 @@ impl Session {
             .name("signals".to_owned())
             .spawn(move || {
                 let number = runtime.block_on(async {
-                    tokio::select! {
-                        _ = interrupt.recv() => SignalKind::interrupt(),
-                        _ = terminate.recv() => SignalKind::terminate(),
-                        _ = hang_up.recv() => SignalKind::hangup(),
+                    loop {
+                        let number = tokio::select! {
+                            _ = interrupt.recv() => SignalKind::interrupt(),
+                            _ = terminate.recv() => SignalKind::terminate(),
+                            _ = hang_up.recv() => SignalKind::hangup(),
+                        };
+                        if number != SignalKind::interrupt() || session.open().editor.is_none() {
+                            break number;
+                        }
                     }
                 });
                 let mut open = session.open();
@@ -231,6 +238,43 @@ impl Open {
         }
         let _ = fs::remove_dir_all(&folder);
     }
+}
+
+/// The line for a shell to run the editor with. The shell becomes the editor where the line allows
+/// that, because not every shell does so by itself, and a signal must reach the editor.
+fn shell_line(command: &OsStr) -> OsString {
+    let bytes = command.as_bytes();
+    let mut words = bytes
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty())
+        .peekable();
+    let assigns = words.peek().is_some_and(|word| word.contains(&b'='));
+    let program = words.find(|word| !word.contains(&b'='));
+    let own = program.is_some_and(|word| OWN_WORDS.contains(&word));
+    let mut line = OsString::from(match (is_one_command(bytes) && !own, assigns) {
+        (false, _) => "",
+        (true, false) => "exec ",
+        (true, true) => "exec env ",
+    });
+    line.push(command);
+    line.push(" \"$@\"");
+    line
+}
+
+/// Whether a shell takes the text for one command. What isn't certain is none.
+fn is_one_command(text: &[u8]) -> bool {
+    let mut quote = None;
+    let mut bytes = text.iter();
+    while let Some(byte) = bytes.next() {
+        match (quote, byte) {
+            (None | Some(b'"'), b'\\') => drop(bytes.next()),
+            (None, b'"' | b'\'') => quote = Some(*byte),
+            (Some(open), byte) if open == *byte => quote = None,
+            (None, b';' | b'&' | b'|' | b'(' | b'{' | b'`' | b'#' | b'\n') => return false,
+            _ => {}
+        }
+    }
+    quote.is_none()
 }
 
 /// Waits for the editor without taking its number away while a signal may still need it.
@@ -299,6 +343,30 @@ impl Explain for EditorError {
                 Some("XDG_RUNTIME_DIR, else /dev/shm, else TMPDIR has to be writable".to_owned())
             }
             Self::Signals(_) | Self::File(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shell_becomes_the_editor_where_there_is_one_command() {
+        for (command, wanted) in [
+            ("vi", "exec vi"),
+            ("code --wait", "exec code --wait"),
+            ("vi -c 'a | b;'", "exec vi -c 'a | b;'"),
+            ("my\\;vi \"a\\\"|\"", "exec my\\;vi \"a\\\"|\""),
+            ("A=1 B='2 3' vi", "exec env A=1 B='2 3' vi"),
+            ("exec vi", "exec vi"),
+            ("A=1 exec vi", "A=1 exec vi"),
+            ("command vi", "command vi"),
+            ("cd x && vi", "cd x && vi"),
+            ("{ vi", "{ vi"),
+        ] {
+            let line = shell_line(OsStr::new(command));
+            assert_eq!(line, *format!("{wanted} \"$@\""), "{command}");
         }
     }
 }

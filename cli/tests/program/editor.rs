@@ -1,11 +1,12 @@
 //! `kubeseal edit`, with scripts for an editor.
 
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process};
 
 use crate::bench::{Bench, Outcome, items, sealed_secret};
 
@@ -162,19 +163,15 @@ fn the_certificate_is_had_before_the_editor_opens() {
 }
 
 #[test]
-fn a_signal_leaves_nothing_plain_behind() {
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+fn a_signal_ends_the_editor_and_leaves_nothing_plain_behind() {
+    for (editor, signal, code) in [
+        ("sh editor.sh", Signal::TERM, 143),
+        ("NOTE=1 sh editor.sh", Signal::TERM, 143),
+        ("exec sh editor.sh", Signal::HUP, 129),
+    ] {
         let bench = bench("echo $$ > pid.new; mv pid.new pid; exec sleep 600");
         let before = bench.read("t.yaml");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kubeseal"))
-            .args(["edit", "t.yaml", "--cert=cert.pem", KEY[0]])
-            .env("EDITOR", "exec sh editor.sh")
-            .env_remove("KUBE_EDITOR")
-            .env_remove("VISUAL")
-            .current_dir(bench.path("."))
-            .stdin(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = start(&bench, editor);
         until(&mut child, || bench.path("pid").exists());
         let file = PathBuf::from(bench.read("place").trim());
         assert!(fs::read_to_string(&file).unwrap().contains("hunter2"));
@@ -185,6 +182,36 @@ fn a_signal_leaves_nothing_plain_behind() {
         let editor = Pid::from_raw(bench.read("pid").trim().parse().unwrap()).unwrap();
         until(&mut child, || test_kill_process(editor).is_err());
     }
+}
+
+#[test]
+fn an_interrupt_is_left_to_the_editor() {
+    let bench = bench(
+        "trap 'touch interrupted' INT; touch ready\n\
+         while ! [ -e interrupted ]; do sleep 0.01; done\n\
+         sed -i 's/  user:.*/  user: root/' \"$1\"",
+    );
+    let mut child = start(&bench, "sh editor.sh");
+    until(&mut child, || bench.path("ready").exists());
+    let group = Pid::from_child(&child);
+    kill_process_group(group, Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert_eq!(items(&sealed_secret(&bench.read("t.yaml")))["user"], "root");
+    nothing_is_left(&bench);
+}
+
+/// `kubeseal edit` with the key, in a process group of its own as under a terminal.
+fn start(bench: &Bench, editor: &str) -> Child {
+    Command::new(env!("CARGO_BIN_EXE_kubeseal"))
+        .args(["edit", "t.yaml", "--cert=cert.pem", KEY[0]])
+        .env("EDITOR", editor)
+        .env_remove("KUBE_EDITOR")
+        .env_remove("VISUAL")
+        .current_dir(bench.path("."))
+        .stdin(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .unwrap()
 }
 
 fn until(child: &mut Child, condition: impl Fn() -> bool) {
