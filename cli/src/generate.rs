@@ -17,6 +17,8 @@ use ssh_key::public::RsaPublicKey;
 use ssh_key::{LineEnding, Mpint};
 use zeroize::Zeroizing;
 
+use crate::sealed_input::is_one_line;
+
 /// A power of two, so that six bits of a random byte are an unbiased choice.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -56,6 +58,11 @@ pub enum GenerateError {
     /// A size that RSA keys don't have.
     #[error("expected a size from 2048 to 8192, a multiple of 8, behind ssh-rsa:")]
     Bits,
+    /// The public half would be more than one line.
+    #[error(
+        "the name of the SealedSecret has control characters, which the comment of a key must not have"
+    )]
+    Comment,
     /// The key can't be made or encoded.
     #[error("cannot make the key")]
     Key,
@@ -95,12 +102,17 @@ impl Generated {
     /// Makes one. `comment` goes into SSH keys.
     ///
     /// # Errors
-    /// [`GenerateError::Key`], which does not happen with a sound generator.
+    /// [`GenerateError::Comment`], and [`GenerateError::Key`], which does not happen with a sound
+    /// generator.
     pub fn make<R: CryptoRng + ?Sized>(
         self,
         comment: &str,
         rng: &mut R,
     ) -> Result<Fresh, GenerateError> {
+        let is_key = matches!(self, Self::SshEd25519 | Self::SshRsa(_));
+        if is_key && !is_one_line(comment) {
+            return Err(GenerateError::Comment);
+        }
         Ok(match self {
             Self::Password(length) => Fresh {
                 value: password(length, rng),
@@ -244,6 +256,17 @@ mod tests {
                 ]
                 .map(|one| rsa::BoxedUint::from_be_slice_vartime(one.as_positive_bytes().unwrap()));
                 rsa::RsaPrivateKey::from_components(n, e, d, vec![p, q]).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn a_public_half_is_one_line() {
+        for comment in ["db\nssh-rsa AAAA", "db\r", "db\u{1b}[A", "db\u{2028}"] {
+            for (kind, made) in [("ssh-ed25519", false), ("ssh-rsa", false), ("uuid", true)] {
+                let kind: Generated = kind.parse().unwrap();
+                let result = kind.make(comment, &mut rand::rng());
+                assert_eq!(result.is_ok(), made, "{comment:?}");
             }
         }
     }

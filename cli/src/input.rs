@@ -9,6 +9,7 @@ use sealed_secrets_crds::manifest::{self, Document, Object, ReadError};
 use zeroize::Zeroizing;
 
 use crate::error::Explain;
+use crate::message;
 
 /// Where input comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +75,9 @@ impl Source {
             Self::Stdin => {
                 let mut stdin = io::stdin().lock();
                 if stdin.is_terminal() {
-                    eprintln!("(reading {expected} from the terminal; Ctrl-D ends it)");
+                    message::note(&format!(
+                        "(reading {expected} from the terminal; Ctrl-D ends it)"
+                    ));
                 }
                 read_to_end(&mut stdin, 0, &mut content)
             }

@@ -8,6 +8,8 @@ use sealed_secrets_crds::unquoted::{Unquoted, unquoted};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::sealed_input::is_one_line;
+
 /// Stands for a value that can't be shown, and is kept.
 pub const KEEP: &str = "<keep>";
 
@@ -24,6 +26,18 @@ pub struct Changes {
     pub set: BTreeMap<String, Zeroizing<Vec<u8>>>,
     /// Items that are gone.
     pub remove: Vec<String>,
+}
+
+/// Why there is no text to edit.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShowError {
+    /// Its first line would become several.
+    #[error("the name of the SealedSecret has control characters: {0:?}")]
+    Title(String),
+    /// The items have no text form, which does not happen.
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 /// What is wrong with an edited text, without any value.
@@ -53,8 +67,11 @@ pub enum SheetError {
 /// The text for these items. `title` says whose they are.
 ///
 /// # Errors
-/// The items have no text form, which does not happen.
-pub fn show(title: &str, items: &Items) -> Result<Zeroizing<String>, WriteError> {
+/// The title isn't one line, or the items have no text form.
+pub fn show(title: &str, items: &Items) -> Result<Zeroizing<String>, ShowError> {
+    if !is_one_line(title) {
+        return Err(ShowError::Title(title.to_owned()));
+    }
     let sealed = items.values().any(Option::is_none);
     let mut text = Zeroizing::new(format!(
         "# Items of SealedSecret {title}. Change a value, add an item, or remove one with its line.\n\
@@ -147,7 +164,8 @@ pub fn with_error(edited: &[u8], error: &str) -> Zeroizing<String> {
     Zeroizing::new(format!("{ERROR}{line}\n{}", *text))
 }
 
-fn without_error(text: &[u8]) -> &[u8] {
+/// The text without the line that [`with_error`] puts in front.
+pub fn without_error(text: &[u8]) -> &[u8] {
     if !text.starts_with(ERROR.as_bytes()) {
         return text;
     }

@@ -2,6 +2,8 @@
 //!
 //! These words are coloured on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
 
+use std::io::Write as _;
+
 use anstyle::{AnsiColor, Style};
 
 use crate::error::on_one_line;
@@ -12,9 +14,15 @@ const PREFIXES: [(&str, AnsiColor); 3] = [
     ("hint:", AnsiColor::Cyan),
 ];
 
-/// Says the lines of a report.
+/// Says the lines of a report. Where nobody can be told, the run goes on all the same.
 pub(crate) fn say(report: &str) {
-    anstream::eprint!("{}", painted(report));
+    let mut stderr = anstream::stderr().lock();
+    let _ = stderr.write_all(painted(report).as_bytes());
+}
+
+/// Says one line as it is.
+pub(crate) fn note(text: &str) {
+    say(&format!("{text}\n"));
 }
 
 /// Says something that doesn't keep the run from going on.

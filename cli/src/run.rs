@@ -72,7 +72,7 @@ fn execute(
     }
     let mut options = Options::parse(args, environment)?;
     for notice in &options.notices {
-        eprintln!("{notice}");
+        message::note(notice);
     }
     let mode = Mode::of(&options)?;
     let clusters = match mode.target() {

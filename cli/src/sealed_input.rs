@@ -62,6 +62,11 @@ pub fn title(sealed: &SealedSecret) -> String {
     }
 }
 
+/// Whether a title can stand in a line of a text: names in a file may be anything.
+pub fn is_one_line(title: &str) -> bool {
+    !title.contains(|one: char| one.is_control() || matches!(one, '\u{2028}' | '\u{2029}'))
+}
+
 fn of_node(node: &Node) -> Result<SealedSecret, SealedInputProblem> {
     let wrong = |found: String| SealedInputProblem::WrongKind {
         position: node.position,

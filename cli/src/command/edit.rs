@@ -5,12 +5,12 @@ use std::process::ExitCode;
 
 use sealed_secrets_core::{Hint, UnsealError};
 use sealed_secrets_crds::SealedSecret;
-use sealed_secrets_crds::manifest::WriteError;
 use zeroize::Zeroizing;
 
 use crate::editor::{Editor, EditorError};
 use crate::error::{Error, Explain};
-use crate::item_sheet::{self, Changes, Items, SheetError};
+use crate::item_sheet::{self, Changes, Items, SheetError, ShowError};
+use crate::message;
 use crate::recover;
 use crate::run::Run;
 use crate::settings::Sealing;
@@ -46,7 +46,7 @@ pub enum EditError {
     NotAString(String),
     /// There is no text to edit.
     #[error(transparent)]
-    Show(#[from] WriteError),
+    Show(#[from] ShowError),
     /// The editor.
     #[error(transparent)]
     Editor(#[from] EditorError),
@@ -69,7 +69,7 @@ impl Edit {
         let key = run.public_key()?;
         let changes = edited(&target.title(), &items, run)?;
         let Some(changes) = changes.filter(|changes| *changes != Changes::default()) else {
-            eprintln!("nothing was changed");
+            message::note("nothing was changed");
             return Ok(ExitCode::SUCCESS);
         };
         let label = target.sealed().label();
@@ -105,27 +105,34 @@ fn items(sealed: &SealedSecret, run: &Run<'_>) -> Result<Items, Error> {
     Ok(items)
 }
 
-/// What the user makes of the items; `None` if nothing. A text that is wrong is shown again.
+/// What the user makes of the items; `None` if nothing. A text that is wrong is shown again, until
+/// it comes back as it was.
 fn edited(title: &str, items: &Items, run: &Run<'_>) -> Result<Option<Changes>, EditError> {
     let mut shown = item_sheet::show(title, items)?;
     let editor = Editor::new("items.yaml", run.environment)?;
-    let mut problem = None;
+    let mut last: Option<(Zeroizing<Vec<u8>>, SheetError)> = None;
     loop {
         let text: Zeroizing<Vec<u8>> = editor.edit(&shown)?;
-        if *text == shown.as_bytes() {
-            return match problem {
-                Some(problem) => Err(EditError::GivenUp(problem)),
-                None => Ok(None),
-            };
+        let same = *text == shown.as_bytes();
+        match last.take() {
+            Some((before, problem)) if same || has_same_items(&text, &before) => {
+                return Err(EditError::GivenUp(problem));
+            }
+            None if same => return Ok(None),
+            _ => {}
         }
         match item_sheet::changes(&text, items) {
             Ok(changes) => return Ok(changes),
             Err(error) => {
                 shown = item_sheet::with_error(&text, &error.to_string());
-                problem = Some(error);
+                last = Some((text, error));
             }
         }
     }
+}
+
+fn has_same_items(text: &[u8], before: &[u8]) -> bool {
+    item_sheet::without_error(text) == item_sheet::without_error(before)
 }
 
 impl Explain for EditError {

@@ -134,6 +134,10 @@ fn nothing_changes_unless_the_editor_ends_well_with_a_good_text() {
             "left with an error in it: document 1: line",
         ),
         (
+            "echo 'user: [hunter2' > \"$1\"",
+            "left with an error in it: document 1: line",
+        ),
+        (
             "sed -i 's/  user:.*/  user: x/' \"$1\"; echo '# else' >> t.yaml",
             "t.yaml was changed meanwhile",
         ),
@@ -148,6 +152,18 @@ fn nothing_changes_unless_the_editor_ends_well_with_a_good_text() {
     let before = bench.read("t.yaml");
     assert_eq!(edit(&bench, &[]).stderr, "nothing was changed\n");
     assert_eq!(bench.read("t.yaml"), before);
+}
+
+#[test]
+fn a_name_of_several_lines_is_not_shown() {
+    let bench = bench("touch opened");
+    let sealed = bench.read("t.yaml");
+    bench.write(
+        "t.yaml",
+        sealed.replace("  name: db\n", "  name: \"db\\nstringData: {}\"\n"),
+    );
+    edit(&bench, &[]).fails("the name of the SealedSecret has control characters");
+    assert!(!bench.files().contains(&"opened".to_owned()));
 }
 
 #[test]
@@ -188,7 +204,7 @@ fn a_signal_ends_the_editor_and_leaves_nothing_plain_behind() {
 fn an_interrupt_is_left_to_the_editor() {
     let bench = bench(
         "trap 'touch interrupted' INT; touch ready\n\
-         while ! [ -e interrupted ]; do sleep 0.01; done\n\
+         while ! [ -e interrupted ]; do sleep 0.01 || :; done\n\
          sed -i 's/  user:.*/  user: root/' \"$1\"",
     );
     let mut child = start(&bench, "sh editor.sh");

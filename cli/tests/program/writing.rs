@@ -28,6 +28,29 @@ fn files_are_replaced_whole_with_mode_0600() {
 }
 
 #[test]
+fn what_nobody_can_be_told_costs_neither_output_nor_exit_code() {
+    let bench = Bench::new();
+    bench.write("in.yaml", SECRET.replace("hunter2", "yes"));
+    for (args, code) in [
+        (&["--no-such-flag"][..], 2),
+        (&["--cert=cert.pem", "-f", "in.yaml"], 0),
+        (&["--cert=cert.pem", "-f", "missing"], 1),
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_kubeseal"))
+            .args(args)
+            .current_dir(bench.path("."))
+            .stderr(full)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
+        if code == 0 {
+            sealed_secret(&String::from_utf8(output.stdout).unwrap());
+        }
+    }
+}
+
+#[test]
 fn the_name_of_the_file_decides_its_format() {
     let bench = Bench::new();
     for (name, format, yaml) in [
