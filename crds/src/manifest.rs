@@ -15,6 +15,7 @@
 
 mod compose;
 pub mod edit;
+mod json;
 pub mod node;
 pub mod objects;
 pub mod scalar;

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::ops::Range;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use zeroize::Zeroizing;
-
 use super::compose::{ComposeError, compose};
-use super::node::{Key, Node, Position, Value};
+use super::json::read_json;
+use super::node::{Node, Position};
 
 /// One document of a stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,9 +121,11 @@ fn chunks(text: &str) -> Vec<Result<Chunk<'_>, Position>> {
         let marker = line
             .strip_prefix("---")
             .filter(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\r', '\n']));
-        if let Some(rest) = marker {
+        // Directives count for the document behind the marker.
+        let before = text.get(start..at).unwrap_or_default();
+        if let Some(rest) = marker.filter(|_| start > 0 || !is_directives(before)) {
             chunks.push(Ok(Chunk {
-                text: text.get(start..at).unwrap_or_default(),
+                text: before,
                 start,
                 first_line,
             }));
@@ -146,6 +146,15 @@ fn chunks(text: &str) -> Vec<Result<Chunk<'_>, Position>> {
         first_line,
     }));
     chunks
+}
+
+/// Whether a text holds directives, such as `%YAML 1.1`, and nothing else but comments.
+fn is_directives(text: &str) -> bool {
+    let mut lines = text
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
+        .peekable();
+    lines.peek().is_some() && lines.all(|line| line.starts_with('%'))
 }
 
 /// A document, and its place in the chunk if it is JSON.
@@ -175,162 +184,6 @@ fn read_chunk(chunk: &Chunk<'_>) -> Result<Vec<Read>, ComposeError> {
             Ok(nodes) if nodes.len() == 1 => Ok(nodes),
             _ => Err(json_error),
         },
-    }
-}
-
-/// JSON objects one after another, and where each stands in the text.
-fn read_json(text: &str, first_line: usize) -> Result<Vec<(Node, Range<usize>)>, ComposeError> {
-    let mut nodes = Vec::new();
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<JsonNode>();
-    let mut at = 0;
-    while let Some(result) = stream.next() {
-        let before = text.get(..at).unwrap_or_default();
-        let lead = text.get(at..).unwrap_or_default();
-        let blank = lead.len() - lead.trim_start().len();
-        let line = first_line
-            + before.matches('\n').count()
-            + lead.get(..blank).unwrap_or_default().matches('\n').count();
-        let JsonNode(mut node) = result.map_err(|error| ComposeError {
-            position: Position {
-                line: first_line + error.line().saturating_sub(1),
-                column: error.column().max(1),
-            },
-            message: json_message(&error).to_owned(),
-        })?;
-        if node.fields().is_none() {
-            return Err(ComposeError {
-                position: Position { line, column: 1 },
-                message: "text after a JSON object".to_owned(),
-            });
-        }
-        place(&mut node, Position { line, column: 1 });
-        let end = stream.byte_offset();
-        nodes.push((node, at + blank..end));
-        at = end;
-    }
-    Ok(nodes)
-}
-
-/// What is wrong, in words that repeat nothing of the input: it may be plaintext.
-fn json_message(error: &serde_json::Error) -> &'static str {
-    match error.classify() {
-        serde_json::error::Category::Eof => "JSON ends too early",
-        _ => "not valid JSON",
-    }
-}
-
-/// serde_json tells no positions, so all of a JSON document stands where it starts.
-fn place(node: &mut Node, position: Position) {
-    node.position = position;
-    match &mut node.value {
-        Value::Sequence(items) => items.iter_mut().for_each(|item| place(item, position)),
-        Value::Mapping(fields) => fields.iter_mut().for_each(|(key, node)| {
-            key.position = position;
-            place(node, position);
-        }),
-        _ => {}
-    }
-}
-
-/// A [`Node`] from any JSON value; serde_json bounds the depth.
-struct JsonNode(Node);
-
-impl<'de> Deserialize<'de> for JsonNode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let value = deserializer.deserialize_any(JsonVisitor)?;
-        Ok(JsonNode(Node {
-            value,
-            position: Position::default(),
-        }))
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for JsonVisitor {
-    type Value = Value;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-#[derive(Clone, Copy)]
-struct JsonVisitor;
-
-impl JsonVisitor {
-    fn number(text: String) -> Value {
-        Value::Number {
-            canonical: text.clone(),
-            text,
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for JsonVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null { written: false })
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool {
-            value,
-            text: value.to_string(),
-        })
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Self::number(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Self::number(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Self::number(value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(Zeroizing::new(value.to_owned())))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(Zeroizing::new(value)))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
-        let mut items = Vec::new();
-        while let Some(JsonNode(node)) = seq.next_element()? {
-            items.push(node);
-        }
-        Ok(Value::Sequence(items))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut fields: Vec<(Key, Node)> = Vec::new();
-        let mut index = std::collections::HashMap::new();
-        while let Some(name) = map.next_key::<String>()? {
-            let JsonNode(node) = map.next_value()?;
-            match index.get(&name).and_then(|at: &usize| fields.get_mut(*at)) {
-                Some((_, earlier)) => *earlier = node,
-                None => {
-                    index.insert(name.clone(), fields.len());
-                    fields.push((
-                        Key {
-                            name,
-                            spelled: None,
-                            position: Position::default(),
-                        },
-                        node,
-                    ));
-                }
-            }
-        }
-        Ok(Value::Mapping(fields))
     }
 }
 
@@ -371,6 +224,37 @@ mod tests {
         assert_eq!(names("\u{feff}---\r\na: 1\r\n---\r\na: 2\r\n"), ["1", "2"]);
         assert_eq!(names("{a: 1}"), ["1"]);
         assert_eq!(names("a: 1\n...\n---\na: 2"), ["1", "2"]);
+    }
+
+    #[test]
+    fn directives_belong_to_the_document_behind_them() {
+        assert_eq!(names("%YAML 1.1\n---\na: 1\n---\na: 2\n"), ["1", "2"]);
+        assert_eq!(names("# note\n%YAML 1.2\n# more\n\n--- # x\na: 1\n"), ["1"]);
+        assert_eq!(
+            names("%TAG !y! tag:yaml.org,2002:\n---\na: !y!str 1\n"),
+            ["1"]
+        );
+        assert_eq!(failure("%YAML 1.1\n---\na: [\n").position.line, 3);
+        failure("%YAML 1.1\na: 1\n");
+        failure("a: 1\n---\n%YAML 1.1\n---\na: 2\n");
+    }
+
+    #[test]
+    fn json_numbers_keep_their_text() {
+        for number in [
+            "3.14159265358979312345",
+            "123456789012345678901234567890",
+            "18446744073709551617",
+            "1.0",
+            "-0",
+            "1E+2",
+            "7",
+        ] {
+            let input = format!(
+                "{{\"s\":\"\\\"1,\",\"a\":[2,{{\"x\":3}}],\"a\":{number}, \"b\":[-4,true]}}\n{{\"a\":5}}"
+            );
+            assert_eq!(names(&input), [number, "5"]);
+        }
     }
 
     #[test]
