@@ -147,7 +147,7 @@ impl<'run> Run<'run> {
             return self.seal_for_clusters(&ready, &input);
         }
         let key = self.key(&origin)?;
-        let sealed = seal::seal(&ready, &input, &key, &mut rand::rng())?;
+        let sealed = seal::seal(&ready, &input, &key, rand::rng)?;
         let mut result = Zeroizing::new(String::new());
         for object in &sealed {
             result.push_str(&format.encode(object)?);
@@ -161,7 +161,7 @@ impl<'run> Run<'run> {
         for cluster in &self.clusters {
             let origin = Origin::of(&cluster.cert)?;
             let key = self.key(&origin)?;
-            for object in seal::seal(ready, input, &key, &mut rand::rng())? {
+            for object in seal::seal(ready, input, &key, rand::rng)? {
                 let (name, namespace) = (object.name(), object.namespace());
                 let path = clusters::file_name(&pattern, name, namespace, &cluster.name)?;
                 let format = Format::of(&self.options.format, path.as_os_str())?;

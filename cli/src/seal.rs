@@ -1,5 +1,8 @@
 //! Secrets to SealedSecrets.
 
+use std::panic::resume_unwind;
+use std::thread;
+
 use rand::CryptoRng;
 use sealed_secrets_core::{PublicKey, Scope};
 use sealed_secrets_crds::SealedSecret;
@@ -14,6 +17,12 @@ use sealed_secrets_crds::unquoted::unquoted;
 
 use crate::error::Explain;
 use crate::namespace::{NamespaceError, Namespaces};
+
+/// Secrets that are not worth a thread.
+const FEW: usize = 16;
+
+/// Values that are worth getting ready for: [`PublicKey::prepare_for_many`].
+const MANY: usize = 500;
 
 /// What the flags say about sealing.
 #[derive(Clone, Debug, Default)]
@@ -149,49 +158,70 @@ pub fn prepare(
         .collect()
 }
 
-/// Seals every Secret, in order.
+/// Seals every Secret, in order, on as many threads as there are cores. Each thread takes a generator
+/// of its own from `rng`.
 ///
 /// # Errors
 /// The first one that can't be encrypted.
-pub fn seal<R: CryptoRng + ?Sized>(
+pub fn seal<R: CryptoRng>(
     ready: &[Ready],
     input: &str,
     key: &PublicKey,
-    rng: &mut R,
+    rng: impl Fn() -> R + Sync,
 ) -> Result<Vec<SealedSecret>, SealError> {
-    ready
-        .iter()
-        .map(
-            |Ready {
-                 place,
-                 secret,
-                 scope,
-                 ..
-             }| {
-                let name = || secret.name.clone().unwrap_or_default();
-                let sealed = seal_secret(rng, key, secret, *scope)
-                    .map_err(|source| SealProblem::Encrypt {
-                        name: name(),
-                        source,
-                    })
-                    .and_then(|sealed| {
-                        let bytes = size(&sealed);
-                        if bytes > MAX_REQUEST_BYTES {
-                            return Err(SealProblem::SealedTooLarge {
-                                name: name(),
-                                bytes,
-                            });
-                        }
-                        Ok(sealed)
-                    });
-                sealed.map_err(|problem| SealError {
-                    input: input.to_owned(),
-                    place: place.clone(),
-                    problem: Box::new(problem),
-                })
-            },
-        )
-        .collect()
+    let part = |part: &[Ready]| {
+        let mut rng = rng();
+        let sealed = part.iter().map(|one| {
+            seal_one(one, key, &mut rng).map_err(|problem| SealError {
+                input: input.to_owned(),
+                place: one.place.clone(),
+                problem: Box::new(problem),
+            })
+        });
+        sealed.collect::<Result<Vec<_>, _>>()
+    };
+    let values: usize = ready.iter().map(|one| one.secret.items.len()).sum();
+    if values >= MANY {
+        key.prepare_for_many();
+    }
+    let threads = thread::available_parallelism().map_or(1, usize::from);
+    let each = ready.len().div_ceil(threads).max(FEW);
+    if ready.len() <= each {
+        return part(ready);
+    }
+    thread::scope(|scope| {
+        let parts: Vec<_> = ready
+            .chunks(each)
+            .map(|chunk| scope.spawn(|| part(chunk)))
+            .collect();
+        let mut sealed = Vec::with_capacity(ready.len());
+        for part in parts {
+            sealed.extend(part.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        }
+        Ok(sealed)
+    })
+}
+
+fn seal_one<R: CryptoRng>(
+    ready: &Ready,
+    key: &PublicKey,
+    rng: &mut R,
+) -> Result<SealedSecret, SealProblem> {
+    let name = || ready.secret.name.clone().unwrap_or_default();
+    let sealed = seal_secret(rng, key, &ready.secret, ready.scope).map_err(|source| {
+        SealProblem::Encrypt {
+            name: name(),
+            source,
+        }
+    })?;
+    let bytes = size(&sealed);
+    if bytes > MAX_REQUEST_BYTES {
+        return Err(SealProblem::SealedTooLarge {
+            name: name(),
+            bytes,
+        });
+    }
+    Ok(sealed)
 }
 
 fn complete(

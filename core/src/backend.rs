@@ -1,4 +1,4 @@
-//! Who computes with private keys.
+//! Who computes with keys.
 //!
 //! Everything that can be timed by a stranger goes through a `DecryptionKey`; nothing outside this
 //! module holds a private number in a form that computes.
@@ -11,7 +11,7 @@ mod pure;
 mod wycheproof;
 
 #[cfg(feature = "aws-lc")]
-pub(crate) use aws_lc::{DecryptionKey, sign_sha256};
+pub(crate) use aws_lc::{DecryptionKey, EncryptionKey, sign_sha256};
 #[cfg(not(feature = "aws-lc"))]
 pub(crate) use pure::{DecryptionKey, sign_sha256};
 
@@ -23,3 +23,8 @@ pub(crate) struct KeyRejected;
 /// difference between the causes would help an attacker (RFC 8017, section 7.1.2, note).
 #[derive(Debug)]
 pub(crate) struct DecryptionFailed;
+
+/// The message is too long for the key, which it never is here.
+#[cfg(feature = "aws-lc")]
+#[derive(Debug)]
+pub(crate) struct EncryptionFailed;

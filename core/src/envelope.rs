@@ -14,8 +14,6 @@ use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::aead::{AeadInOut as _, KeyInit as _};
 use aes_gcm::{Aes256Gcm, Nonce, Tag};
 use rand::CryptoRng;
-use rsa::Oaep;
-use rsa::sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::item::Base64Error;
@@ -43,13 +41,8 @@ pub fn seal<R: CryptoRng + ?Sized>(
     let mut session_key = Zeroizing::new([0; SESSION_KEY_BYTES]);
     rng.fill_bytes(session_key.as_mut_slice());
     let wrapped = key
-        .as_rsa()
-        .encrypt(
-            rng,
-            Oaep::<Sha256>::new_with_label(label.as_bytes()),
-            session_key.as_slice(),
-        )
-        .map_err(|_| SealError::Key)?;
+        .encrypt_oaep(rng, label.as_bytes(), session_key.as_slice())
+        .ok_or(SealError::Key)?;
     let length = u16::try_from(wrapped.len()).map_err(|_| SealError::Key)?;
 
     let mut envelope =

@@ -2,12 +2,18 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+#[cfg(feature = "aws-lc")]
+use std::sync::{Arc, OnceLock};
 
+use rand::CryptoRng;
 use rsa::pkcs1::RsaPublicKeyRef;
 use rsa::pkcs1::der::Decode as _;
+use rsa::sha2::Sha256;
 use rsa::traits::PublicKeyParts as _;
-use rsa::{BoxedUint, RsaPublicKey};
+use rsa::{BoxedUint, Oaep, RsaPublicKey};
 
+#[cfg(feature = "aws-lc")]
+use crate::backend::EncryptionKey;
 use crate::fingerprint::Fingerprint;
 use crate::private_key::KeySize;
 
@@ -21,6 +27,9 @@ const MAX_EXPONENT: u32 = (1 << 31) - 1;
 pub struct PublicKey {
     rsa: RsaPublicKey,
     fingerprint: Fingerprint,
+    /// Made by [`Self::prepare_for_many`]; nothing if AWS-LC refuses the key.
+    #[cfg(feature = "aws-lc")]
+    encryption: Arc<OnceLock<Option<EncryptionKey>>>,
 }
 
 impl PublicKey {
@@ -46,6 +55,8 @@ impl PublicKey {
         Ok(PublicKey {
             rsa,
             fingerprint: Fingerprint::of_rsa(modulus, exponent),
+            #[cfg(feature = "aws-lc")]
+            encryption: Arc::default(),
         })
     }
 
@@ -80,6 +91,31 @@ impl PublicKey {
         let modulus = self.rsa.n().to_be_bytes();
         let modulus = without_leading_zeros(&modulus);
         ciphertext.len() == modulus.len() && ciphertext < modulus
+    }
+
+    /// Gets ready to seal hundreds of values, and lets AWS-LC do it. That takes a quarter of the time for
+    /// each, but its generator needs tens of milliseconds to start, in which a few values are long
+    /// sealed. Changes nothing without the feature `aws-lc`.
+    pub fn prepare_for_many(&self) {
+        #[cfg(feature = "aws-lc")]
+        self.encryption
+            .get_or_init(|| EncryptionKey::new(&self.rsa).ok());
+    }
+
+    /// RSAES-OAEP-ENCRYPT with SHA-256 and MGF1-SHA-256 (RFC 8017, section 7.1.1); nothing if the
+    /// message is too long.
+    pub(crate) fn encrypt_oaep<R: CryptoRng + ?Sized>(
+        &self,
+        rng: &mut R,
+        label: &[u8],
+        message: &[u8],
+    ) -> Option<Vec<u8>> {
+        #[cfg(feature = "aws-lc")]
+        if let Some(Some(key)) = self.encryption.get() {
+            return key.encrypt_oaep(label, message).ok();
+        }
+        let padding = Oaep::<Sha256>::new_with_label(label);
+        self.rsa.encrypt(rng, padding, message).ok()
     }
 
     pub(crate) fn as_rsa(&self) -> &RsaPublicKey {

@@ -135,6 +135,25 @@ fn sealing_twice_gives_different_envelopes() {
 }
 
 #[test]
+fn sealed_among_many_is_sealed_alike() {
+    let pair = other_pair();
+    let key = pair.certificate().public_key();
+    key.prepare_for_many();
+    for label in ["", "ns", "ns/name", "ünïcödé/日本語"] {
+        let label: Label = label.parse().unwrap();
+        for plaintext in [&b""[..], b"value", &[0xa5; 5000]] {
+            let sealed = envelope::seal(&mut rand::rng(), key, &label, plaintext).unwrap();
+            assert_eq!(sealed.len(), HEAD + plaintext.len() + TAG);
+            let opened = envelope::unseal(pair.private_key(), &label, &sealed).unwrap();
+            assert_eq!(*opened, plaintext);
+            let other = strict("other", "label");
+            let error = envelope::unseal(pair.private_key(), &other, &sealed).unwrap_err();
+            assert_eq!(error, UnsealError::NoKey);
+        }
+    }
+}
+
+#[test]
 fn another_key_does_not_open() {
     let label = strict("ns", "name");
     let sealed = seal(&label, b"value");

@@ -1,6 +1,6 @@
 //! Input that is wrong: one line that names it, nothing written.
 
-use crate::bench::{Bench, SECRET, sealed_secret, sealed_secrets};
+use crate::bench::{Bench, SECRET, items, sealed_secret, sealed_secrets};
 
 #[test]
 fn unreadable_documents_are_named_and_nothing_is_written() {
@@ -212,4 +212,22 @@ fn nested_aliases_do_not_fill_the_memory() {
     }
     bench.seal(&[], bomb).fails("too large");
     bench.seal(&[], "[".repeat(100_000)).fails("document 1");
+}
+
+#[test]
+fn hundreds_of_documents_keep_their_order_and_values() {
+    let bench = Bench::new();
+    let input: String = (0..300)
+        .map(|number| {
+            format!("---\nmetadata: {{name: s{number}, namespace: shop}}\nstringData: {{a: x{number}, b: y{number}}}\n")
+        })
+        .collect();
+    let sealed = sealed_secrets(&bench.seal(&["-oyaml"], input).ok());
+    assert_eq!(sealed.len(), 300);
+    for (number, sealed) in sealed.iter().enumerate() {
+        assert_eq!(sealed.name(), format!("s{number}"));
+        let wanted = [("a", "x"), ("b", "y")]
+            .map(|(item, letter)| (item.to_owned(), format!("{letter}{number}")));
+        assert_eq!(items(sealed), wanted.into());
+    }
 }

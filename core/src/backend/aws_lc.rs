@@ -1,16 +1,17 @@
-//! Private-key operations by AWS-LC, in constant time.
+//! Operations by AWS-LC, those with private keys in constant time.
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{
-    KeyPair, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, PrivateDecryptingKey,
+    KeyPair, OAEP_SHA256_MGF1SHA256, OaepPrivateDecryptingKey, OaepPublicEncryptingKey,
+    PrivateDecryptingKey, PublicEncryptingKey,
 };
 use aws_lc_rs::signature::RSA_PKCS1_SHA256;
 use rand::CryptoRng;
-use rsa::RsaPrivateKey;
-use rsa::pkcs8::EncodePrivateKey as _;
+use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
+use rsa::{RsaPrivateKey, RsaPublicKey};
 use zeroize::Zeroizing;
 
-use super::{DecryptionFailed, KeyRejected};
+use super::{DecryptionFailed, EncryptionFailed, KeyRejected};
 
 /// A private key inside AWS-LC, which wipes it when it is freed. Making one costs about as much as a
 /// decryption, so it is made once for each key.
@@ -45,6 +46,42 @@ impl DecryptionKey {
             .len();
         message.truncate(length);
         Ok(message)
+    }
+}
+
+/// A public key inside AWS-LC.
+pub(crate) struct EncryptionKey(OaepPublicEncryptingKey);
+
+impl EncryptionKey {
+    /// Hands the key over.
+    pub(crate) fn new(key: &RsaPublicKey) -> Result<Self, KeyRejected> {
+        let spki = key.to_public_key_der().map_err(|_| KeyRejected)?;
+        let key = PublicEncryptingKey::from_der(spki.as_bytes()).map_err(|_| KeyRejected)?;
+        OaepPublicEncryptingKey::new(key)
+            .map(Self)
+            .map_err(|_| KeyRejected)
+    }
+
+    /// RSAES-OAEP-ENCRYPT with SHA-256 and MGF1-SHA-256 (RFC 8017, section 7.1.1), with a seed from
+    /// AWS-LC's own generator.
+    pub(crate) fn encrypt_oaep(
+        &self,
+        label: &[u8],
+        message: &[u8],
+    ) -> Result<Vec<u8>, EncryptionFailed> {
+        let mut ciphertext = vec![0; self.0.ciphertext_size()];
+        let length = self
+            .0
+            .encrypt(
+                &OAEP_SHA256_MGF1SHA256,
+                message,
+                &mut ciphertext,
+                Some(label),
+            )
+            .map_err(|_| EncryptionFailed)?
+            .len();
+        ciphertext.truncate(length);
+        Ok(ciphertext)
     }
 }
 

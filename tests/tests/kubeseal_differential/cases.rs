@@ -188,6 +188,7 @@ fn input() -> Vec<Case> {
         seal("duplicate keys", "metadata: {name: x, namespace: shop}\nstringData:\n  k: one\n  k: two\n"),
         seal("anchors", "metadata: {name: x, namespace: shop}\nstringData: {a: &v one, b: *v}\n"),
         seal("merge keys", "metadata: {name: x, namespace: shop}\nstringData:\n  <<: {a: one, b: one}\n  b: two\n"),
+        seal("six hundred values", &many_values()),
         seal("unknown fields", "metadata: {name: x, namespace: shop, color: red}\nstringData: {k: v}\nspec: {a: 1}\n"),
         seal("unknown alias", "metadata: {name: x, namespace: shop}\nstringData: {a: *v}\n"),
         seal("bad second document", &format!("{SECRET}---\na: [\n")).differs("unreadable"),
@@ -213,6 +214,12 @@ fn input() -> Vec<Case> {
         seal("text that is not UTF-8", "").input(b"{\"metadata\":{\"name\":\"x\",\"namespace\":\"shop\"},\"stringData\":{\"k\":\"\xe9\"}}").differs("utf-8"),
         seal("values above a mebibyte", &format!("metadata: {{name: x, namespace: shop}}\nstringData: {{k: {}}}\n", "x".repeat((1 << 20) + 1))).differs("too-large"),
     ]
+}
+
+/// So many that ours seals them in another way.
+fn many_values() -> String {
+    let items: String = (0..600).map(|n| format!("  k{n}: v{n}\n")).collect();
+    format!("metadata: {{name: x, namespace: shop}}\nstringData:\n{items}")
 }
 
 fn metadata() -> Vec<Case> {
