@@ -47,6 +47,16 @@ pub enum ClusterError {
         /// What should have.
         what: String,
     },
+    /// Names that make the same file of two clusters.
+    #[error("clusters {first:?} and {second:?} would both write {path}")]
+    SameFile {
+        /// One cluster.
+        first: String,
+        /// The other.
+        second: String,
+        /// The file.
+        path: PathBuf,
+    },
     /// A placeholder that stands for nothing.
     #[error("unknown placeholder in {0:?}, expected {{name}}, {{namespace}} or {{cluster}}")]
     Placeholder(String),
@@ -205,6 +215,9 @@ impl Explain for ClusterError {
             Self::Pattern { .. } => Some("as in: -w '{name}.{cluster}.yaml'".to_owned()),
             Self::OneOnly { .. } => {
                 Some("choose one with --clusters NAME, or give --cert".to_owned())
+            }
+            Self::SameFile { .. } => {
+                Some("a folder for each tells them apart: -w '{cluster}/{name}.yaml'".to_owned())
             }
             Self::Name(_) | Self::Twice(_) | Self::Placeholder(_) | Self::Part(_) => None,
         }

@@ -90,7 +90,8 @@ impl FromStr for Generated {
             ("ssh-rsa", Some(bits)) => bits
                 .parse()
                 .ok()
-                .and_then(|bits: u32| KeySize::try_from(bits).ok())
+                .filter(|bits: &u32| bits.is_multiple_of(8))
+                .and_then(|bits| KeySize::try_from(bits).ok())
                 .map(Self::SshRsa)
                 .ok_or(GenerateError::Bits),
             _ => Err(GenerateError::Kind),
@@ -280,6 +281,7 @@ mod tests {
             ("password:8", GenerateError::Length),
             ("password:x", GenerateError::Length),
             ("ssh-rsa:1024", GenerateError::Bits),
+            ("ssh-rsa:2049", GenerateError::Bits),
             ("ssh-rsa:9000", GenerateError::Bits),
         ] {
             assert_eq!(text.parse::<Generated>(), Err(wanted), "{text}");

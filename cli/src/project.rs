@@ -117,7 +117,13 @@ impl Project {
             let path = folder.join(NAME);
             match fs::metadata(&path) {
                 Ok(metadata) if metadata.is_file() => {
-                    if !is_trusted(&metadata, &start) {
+                    // Of a link, whoever made it chose the file.
+                    let link =
+                        fs::symlink_metadata(&path).map_err(|source| ProjectError::Read {
+                            path: path.clone(),
+                            source,
+                        })?;
+                    if !is_trusted(&metadata, &start) || !is_trusted(&link, &start) {
                         return Err(ProjectError::Owner { path });
                     }
                     return Self::open(&path).map(Some);
@@ -154,7 +160,11 @@ impl Project {
             path: path.to_owned(),
             source,
         })?;
-        let reader = Reader { path, folder };
+        let certificates = folder_of_certificates(path);
+        let reader = Reader {
+            path,
+            folder: certificates.as_deref().unwrap_or(folder),
+        };
         let mut rules = Vec::new();
         if let [document, rest @ ..] = documents.as_slice() {
             if let Some(second) = rest.first() {
@@ -192,6 +202,7 @@ impl Project {
 
 struct Reader<'file> {
     path: &'file Path,
+    /// Where certificates are relative to.
     folder: &'file Path,
 }
 
@@ -320,6 +331,14 @@ fn folder_of(target: Option<&Path>) -> Option<PathBuf> {
     folder.canonicalize().ok()
 }
 
+/// The folder of the project file itself, if `path` is a link to it: whoever owns the file says which
+/// certificates it means, and not whoever owns the folder with the link.
+fn folder_of_certificates(path: &Path) -> Option<PathBuf> {
+    let link = fs::symlink_metadata(path).ok()?;
+    let file = link.is_symlink().then(|| path.canonicalize().ok())??;
+    file.parent().map(Path::to_owned)
+}
+
 /// Whoever may write the project file chooses the key, so it counts only if it is ours, root's, or
 /// belongs to whoever owns the folder we work in and could change our files anyway.
 #[cfg(unix)]
@@ -380,6 +399,24 @@ mod tests {
         assert_eq!(second.certificate.as_deref(), Some("/p/x.pem".as_ref()));
         assert_eq!(second.scope, Some(Scope::NamespaceWide));
         assert!(parse("").unwrap().rules.is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn certificates_stand_beside_the_file_and_not_beside_a_link_to_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        fs::create_dir(folder.join("real")).unwrap();
+        fs::create_dir(folder.join("work")).unwrap();
+        let rules = "rules:\n- paths: [a.yaml]\n  certificate: c.pem\n";
+        fs::write(folder.join("real/rules.yaml"), rules).unwrap();
+        std::os::unix::fs::symlink("../real/rules.yaml", folder.join("work").join(NAME)).unwrap();
+        let target = folder.join("work/a.yaml");
+        let project = Project::find(Some(&target)).unwrap().unwrap();
+        // Paths are those beside the link all the same.
+        let rule = project.rule(Some(&target)).unwrap();
+        let wanted = folder.join("real/c.pem");
+        assert_eq!(rule.certificate.as_deref(), Some(wanted.as_os_str()));
     }
 
     #[test]

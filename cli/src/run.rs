@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::args::{self, Options};
 use crate::certificate::Origin;
-use crate::clusters::{self, Cluster};
+use crate::clusters::{self, Cluster, ClusterError};
 use crate::command::{self, Invocation, Parsed};
 use crate::controller_client::Controller;
 use crate::env::Environment;
@@ -158,12 +158,22 @@ impl<'run> Run<'run> {
     fn seal_for_clusters(&self, ready: &[seal::Ready], input: &str) -> Result<(), Error> {
         let pattern = self.options.sealed_secret_file.to_string_lossy();
         let mut files: BTreeMap<PathBuf, String> = BTreeMap::new();
+        let mut owners: BTreeMap<PathBuf, &str> = BTreeMap::new();
         for cluster in &self.clusters {
             let origin = Origin::of(&cluster.cert)?;
             let key = self.key(&origin)?;
             for object in seal::seal(ready, input, &key, rand::rng)? {
                 let (name, namespace) = (object.name(), object.namespace());
                 let path = clusters::file_name(&pattern, name, namespace, &cluster.name)?;
+                let owner = owners.entry(path.clone()).or_insert(&cluster.name);
+                if *owner != cluster.name {
+                    return Err(ClusterError::SameFile {
+                        first: (*owner).to_owned(),
+                        second: cluster.name.clone(),
+                        path,
+                    }
+                    .into());
+                }
                 let format = Format::of(&self.options.format, path.as_os_str())?;
                 files
                     .entry(path)

@@ -20,11 +20,26 @@ pub fn textconv(content: &[u8]) -> Vec<u8> {
     for document in &documents {
         marks_of(document.number, &document.node, &mut marks);
     }
-    let mut result = text.to_owned();
-    for (sealed, mark) in marks {
-        result = result.replace(sealed, &mark);
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_base64) {
+        let (before, run) = rest.split_at(start);
+        result.push_str(before);
+        // The letter of an escape is no part of the value: "...\n..." in JSON.
+        let escape = usize::from(before.ends_with('\\'));
+        let (escaped, run) = run.split_at(escape);
+        result.push_str(escaped);
+        let end = run.find(|one| !is_base64(one)).unwrap_or(run.len());
+        let (run, behind) = run.split_at(end);
+        result.push_str(marks.get(run).map_or(run, String::as_str));
+        rest = behind;
     }
+    result.push_str(rest);
     result.into_bytes()
+}
+
+fn is_base64(one: char) -> bool {
+    one.is_ascii_alphanumeric() || matches!(one, '+' | '/' | '=')
 }
 
 /// Lines of sealed text, and what to show instead.
@@ -113,6 +128,23 @@ mod tests {
         assert!(
             shown.contains("    k: |\n      <sealed 5 bytes, sha256 ")
                 && shown.ends_with(">\n      ...\n"),
+            "{shown}"
+        );
+    }
+
+    #[test]
+    fn values_in_json_are_shown_by_digest_too() {
+        let (one, other) = (envelope(7, 5), envelope(8, 6));
+        let (a, b) = one.split_at(100);
+        let file = format!(
+            "{{\"kind\":\"SealedSecret\",\"metadata\":{{\"name\":\"a\"}},\"spec\":{{\"encryptedData\":\
+             {{\"k\":\"{a}\\n{b}\",\"l\":\"{other}\"}}}}}}"
+        );
+        let shown = String::from_utf8(textconv(file.as_bytes())).unwrap();
+        assert!(
+            shown.contains("\"k\":\"<sealed 5 bytes, sha256 ")
+                && shown.contains(">\\n...\",\"l\":\"<sealed 6 bytes, ")
+                && shown.ends_with(">\"}}}"),
             "{shown}"
         );
     }

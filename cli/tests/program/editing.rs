@@ -28,6 +28,22 @@ fn a_new_file_is_made_and_then_changed() {
 }
 
 #[test]
+fn directives_stay_in_front_of_the_document() {
+    let bench = Bench::new();
+    let head = "%YAML 1.1\n# ours\n";
+    let secret = format!("{head}---\n{SECRET}  more: x\n");
+    let sealed = bench.seal(&["-o=yaml"], secret).ok();
+    bench.write("t.yaml", format!("{head}{sealed}"));
+    let set = ["set", "t.yaml", "user", "--value-stdin", "--cert=cert.pem"];
+    bench.kubeseal(set).input("admin").run().ok();
+    bench.kubeseal(["unset", "t.yaml", "more"]).run().ok();
+    let after = bench.read("t.yaml");
+    assert!(after.starts_with(&format!("{head}---\n")), "{after}");
+    let after = items(&sealed_secret(&after));
+    assert_eq!(after.into_keys().collect::<Vec<_>>(), ["password", "user"]);
+}
+
+#[test]
 fn flags_must_not_contradict_the_file() {
     let bench = Bench::new();
     bench.seal(&["-w", "t.yaml"], SECRET).ok();

@@ -202,6 +202,18 @@ fn clusters_write_all_files_or_none() {
     run("a=cert.pem,b=other.pem", "").fails("2 clusters need a file each, and standard output");
     run("a=cert.pem,b=other.pem", "{cluster}{x}").fails("unknown placeholder");
     run("a", "{cluster}").fails("cluster \"a\" has no certificate");
+    bench
+        .kubeseal([
+            "--clusters=c=cert.pem,b.c=other.pem",
+            "-w",
+            "{name}.{cluster}.txt",
+        ])
+        .input(
+            "metadata: {name: a.b, namespace: n}\nstringData: {a: b}\n---\n\
+             metadata: {name: a, namespace: n}\nstringData: {a: b}\n",
+        )
+        .run()
+        .fails("clusters \"c\" and \"b.c\" would both write a.b.c.txt");
     let two = ["--clusters=a=cert.pem,b=other.pem"];
     bench
         .kubeseal(two.iter().chain(&["--cert=cert.pem"]))
