@@ -5,10 +5,11 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use sealed_secrets_crds::manifest::{self, WriteError};
+use sealed_secrets_crds::manifest::{self, Node, WriteError};
 use zeroize::Zeroizing;
 
 use crate::error::Explain;
+use crate::message;
 
 /// How objects are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,6 +131,37 @@ impl Destination {
             }
         }
     }
+}
+
+/// Says so where a file that is about to be replaced by a sealed one holds a plain Secret. It is what
+/// the user asks for, and still the Secret may be known: Git keeps what was committed once.
+pub fn warn_of_plain(path: &Path) {
+    if !matches!(kind(path), Kind::Replaceable) {
+        return;
+    }
+    let content = Zeroizing::new(fs::read(path).unwrap_or_default());
+    if holds_plain(&content) {
+        let path = path.display();
+        message::warn(&format!(
+            "{path} holds a plain Secret, which is replaced by the sealed one; if it was committed, Git's history \
+             still has it"
+        ));
+    }
+}
+
+/// Whether there is a Secret with items in a text; what can't be read holds none.
+fn holds_plain(content: &[u8]) -> bool {
+    let documents = manifest::read(content).unwrap_or_default();
+    manifest::objects(&documents).iter().any(|object| {
+        let has_items = |field| {
+            object
+                .node
+                .field(field)
+                .is_some_and(|items| !items.is_null())
+        };
+        object.node.field("kind").and_then(Node::text) == Some("Secret")
+            && (has_items("data") || has_items("stringData"))
+    })
 }
 
 /// Replaces a file by way of a temporary one beside it. The new file has mode 0600, or the mode and,

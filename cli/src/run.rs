@@ -23,7 +23,7 @@ use crate::merge::{self, MergeError};
 use crate::message;
 use crate::mode::Mode;
 use crate::namespace::Namespaces;
-use crate::output::{Destination, Format};
+use crate::output::{self, Destination, Format};
 use crate::raw;
 use crate::recover;
 use crate::remote::{self, RemoteError};
@@ -152,7 +152,11 @@ impl<'run> Run<'run> {
         for object in &sealed {
             result.push_str(&format.encode(object)?);
         }
-        Ok(self.destination().write(result.as_bytes())?)
+        let destination = self.destination();
+        if let Destination::File(path) = &destination {
+            output::warn_of_plain(path);
+        }
+        Ok(destination.write(result.as_bytes())?)
     }
 
     fn seal_for_clusters(&self, ready: &[seal::Ready], input: &str) -> Result<(), Error> {
@@ -181,6 +185,7 @@ impl<'run> Run<'run> {
                     .push_str(&format.encode(&object)?);
             }
         }
+        files.keys().for_each(|path| output::warn_of_plain(path));
         Ok(clusters::write_all(&files)?)
     }
 

@@ -7,6 +7,29 @@ use std::process::Command;
 use crate::bench::{Bench, SECRET, sealed_secret};
 
 #[test]
+fn a_plain_secret_that_is_replaced_is_worth_a_warning() {
+    let bench = Bench::new();
+    bench.write("a.yaml", SECRET);
+    let first = bench.seal(&["-w", "a.yaml"], SECRET);
+    assert!(
+        first.stderr.starts_with(
+            "warning: a.yaml holds a plain Secret, which is replaced by the sealed one"
+        ),
+        "{}",
+        first.stderr
+    );
+    assert_eq!(bench.seal(&["-w", "a.yaml"], SECRET).stderr, "");
+    let clusters = ["--clusters=a=cert.pem", "-w", "{cluster}.yaml"];
+    bench.write("a.yaml", SECRET);
+    let replaced = bench.kubeseal(clusters).input(SECRET).run();
+    assert!(
+        replaced.stderr.contains("a.yaml holds a plain Secret"),
+        "{}",
+        replaced.stderr
+    );
+}
+
+#[test]
 fn files_are_replaced_whole_with_mode_0600() {
     let bench = Bench::new();
     bench.write(
