@@ -53,7 +53,8 @@ pub struct Publisher {
 impl Publisher {
     /// Starts with an empty keyring.
     pub fn new(order: KeyOrder, metrics: Metrics) -> (Self, SharedKeyring) {
-        let (keyring, receiver) = watch::channel(Arc::new(Keyring::new(order)));
+        let empty = Keyring::new(order).counted_by(metrics.operations());
+        let (keyring, receiver) = watch::channel(Arc::new(empty));
         (
             Self {
                 order,
@@ -69,6 +70,7 @@ impl Publisher {
     /// Returns what is wrong that wasn't before.
     pub fn publish(&mut self, candidates: impl Iterator<Item = Candidate>) -> Vec<Complaint> {
         let (keyring, complaints) = keyring_of(self.order, candidates);
+        let keyring = keyring.counted_by(self.metrics.operations());
         let new: Vec<_> = complaints.difference(&self.told).cloned().collect();
         for complaint in &new {
             tracing::warn!(

@@ -12,6 +12,7 @@
 //! | `queue_depth` | gauge | `state` |
 //! | `key_not_before_timestamp_seconds`, `key_expiry_timestamp_seconds` | gauge | `key`, `fingerprint` |
 //! | `key_load_errors` | gauge | |
+//! | `private_key_operations_total` | counter | |
 //! | `drift_corrected_total` | counter | `namespace` |
 //! | `objects` | gauge | `condition`, `status` |
 //!
@@ -22,6 +23,7 @@ mod http;
 mod keys;
 mod namespaces;
 mod objects;
+mod operations;
 mod queue;
 mod sample;
 mod server;
@@ -33,7 +35,7 @@ use prometheus::core::Collector;
 use prometheus::{
     Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry,
 };
-use sealed_secrets_core::keyring::Keyring;
+use sealed_secrets_core::keyring::{Keyring, Operations};
 use sealed_secrets_crds::sealed_secret::Condition;
 
 use crate::report::Step;
@@ -44,6 +46,7 @@ pub(crate) use http::observe;
 use keys::Keys;
 use namespaces::Namespaces;
 use objects::Objects;
+use operations::PrivateKeyOperations;
 pub use queue::Queue;
 pub use server::router;
 
@@ -119,6 +122,7 @@ struct Inner {
     reconcile_duration: Histogram,
     drift_corrected: IntCounterVec,
     keys: Keys,
+    operations: PrivateKeyOperations,
     objects: Objects,
     namespaces: Namespaces,
     queue: Queue,
@@ -168,6 +172,7 @@ impl Metrics {
                 &["namespace"],
             )),
             keys: Keys::default(),
+            operations: PrivateKeyOperations::default(),
             objects: Objects::new(omit_secret_labels),
             namespaces: Namespaces::default(),
             queue: Queue::default(),
@@ -210,6 +215,11 @@ impl Metrics {
     /// Remembers which keys there are, and how many more could not be loaded.
     pub fn keys(&self, keyring: &Keyring, bad: usize) {
         self.0.keys.set(keyring, bad);
+    }
+
+    /// The counter of private-key operations, for keyrings to count on.
+    pub fn operations(&self) -> &Operations {
+        &self.0.operations.operations
     }
 
     /// Remembers an object's conditions; `instance` is the value of its label
@@ -302,6 +312,7 @@ impl Inner {
             Box::new(self.reconcile_duration.clone()),
             Box::new(self.drift_corrected.clone()),
             Box::new(self.keys.clone()),
+            Box::new(self.operations.clone()),
             Box::new(self.objects.clone()),
             Box::new(self.queue.clone()),
             #[cfg(target_os = "linux")]

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use zeroize::Zeroizing;
@@ -22,6 +23,25 @@ pub struct Keyring {
     order: KeyOrder,
     /// Newest first by `order`; no fingerprint twice.
     entries: Vec<Arc<KeyEntry>>,
+    operations: Operations,
+}
+
+/// Counts private-key operations; a clone counts on the same counter.
+///
+/// They are what unsealing costs: one for each item where the first key fits, one more for each key
+/// that doesn't.
+#[derive(Clone, Debug, Default)]
+pub struct Operations(Arc<AtomicU64>);
+
+impl Operations {
+    /// How many there have been.
+    pub fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn add_one(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 impl Keyring {
@@ -30,7 +50,22 @@ impl Keyring {
         Keyring {
             order,
             entries: Vec::new(),
+            operations: Operations::default(),
         }
+    }
+
+    /// Counts its private-key operations, and those of its clones, on `operations`.
+    #[must_use]
+    pub fn counted_by(self, operations: &Operations) -> Self {
+        Keyring {
+            operations: operations.clone(),
+            ..self
+        }
+    }
+
+    /// The counter of its private-key operations.
+    pub fn operations(&self) -> &Operations {
+        &self.operations
     }
 
     /// Takes every key that could be loaded; returns the errors of the others, in their order.
@@ -165,6 +200,7 @@ impl Keyring {
             .filter(|entry| envelope.fits(entry.pair.public_key()));
         for entry in fitting {
             let key = entry.pair.private_key();
+            self.operations.add_one();
             if let Some(session_key) = envelope.unwrap_session_key(key, label) {
                 let plaintext = envelope.open(&session_key)?;
                 return Ok(Unsealed {

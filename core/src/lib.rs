@@ -30,7 +30,7 @@ pub use envelope::{SealError, UnsealError, seal, unseal};
 pub use fingerprint::{Fingerprint, KeyId};
 pub use item::Base64Error;
 pub use key_pair::{KeyPair, KeyPairError};
-pub use keyring::{Hint, KeyEntry, KeyOrder, Keyring, Unsealed};
+pub use keyring::{Hint, KeyEntry, KeyOrder, Keyring, Operations, Unsealed};
 pub use label::Label;
 pub use private_key::{KeyError, KeySize, PrivateKey};
 pub use public_key::{PublicKey, PublicKeyError};

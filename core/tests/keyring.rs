@@ -14,7 +14,7 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 use sealed_secrets_core::{
     Certificate, CertificateTemplate, Fingerprint, Hint, KeyEntry, KeyOrder, KeyPair, Keyring,
-    PrivateKey, UnsealError, item, seal,
+    Operations, PrivateKey, UnsealError, item, seal,
 };
 
 /// Keys of 2048 bits, by the names of their fixtures.
@@ -133,6 +133,35 @@ fn an_empty_keyring_opens_nothing() {
     assert_eq!(result.unwrap_err(), UnsealError::NoKey);
     let result = keyring.unseal_item(&strict("ns", "name"), "?", &Hint::default());
     assert_eq!(result.unwrap_err().class(), "base64");
+}
+
+#[test]
+fn tries_are_counted_over_clones_and_a_fitting_hint_needs_one() {
+    let operations = Operations::default();
+    let keyring = three(KeyOrder::CertNotBefore).counted_by(&operations);
+    let unseal = |hint: &Hint| {
+        let before = operations.count();
+        let opened = keyring
+            .clone()
+            .unseal(&strict("ns", "name"), &seal_for(OLD), hint);
+        assert!(opened.is_ok());
+        operations.count() - before
+    };
+    assert_eq!(unseal(&Hint::default()), 3);
+    let fingerprint = Some(fingerprint(OLD));
+    let hint = Hint {
+        fingerprint,
+        ..Hint::default()
+    };
+    assert_eq!(unseal(&hint), 1);
+    // A key of another length costs nothing.
+    let sealed = seal_for(LONG);
+    assert!(
+        keyring
+            .unseal(&strict("ns", "name"), &sealed, &hint)
+            .is_err()
+    );
+    assert_eq!(keyring.operations().count(), 4);
 }
 
 #[test]

@@ -62,7 +62,7 @@ const REQUESTS: &str = "sealed_secrets_controller_unseal_requests_total";
 const ERRORS: &str = "sealed_secrets_controller_unseal_errors_total";
 
 /// Every metric of ours with its type and labels. The first six are the reference's.
-const METRICS: [(&str, &str, &[&str]); 13] = [
+const METRICS: [(&str, &str, &[&str]); 14] = [
     ("build_info", "gauge", &["revision"]),
     ("unseal_requests_total", "counter", &[]),
     ("unseal_errors_total", "counter", &["namespace", "reason"]),
@@ -98,6 +98,7 @@ const METRICS: [(&str, &str, &[&str]); 13] = [
         "gauge",
         &["fingerprint", "key"],
     ),
+    ("private_key_operations_total", "counter", &[]),
     ("key_load_errors", "gauge", &[]),
     ("drift_corrected_total", "counter", &["namespace"]),
     ("objects", "gauge", &["condition", "status"]),
