@@ -62,11 +62,27 @@ pub async fn send(
         .split_once("\r\n\r\n")
         .ok_or("no end of the headers")?;
     let code = head.split(' ').nth(1).ok_or("no status code")?.parse()?;
-    Ok(Answer {
-        code,
-        head: head.to_lowercase(),
-        body: body.to_owned(),
-    })
+    let head = head.to_lowercase();
+    let body = if head.contains("\r\ntransfer-encoding: chunked") {
+        unchunked(body).ok_or("the last chunk is missing")?
+    } else {
+        body.to_owned()
+    };
+    Ok(Answer { code, head, body })
+}
+
+/// What comes in chunks, each after its length in hexadecimal (RFC 9112, section 7.1), in one piece.
+fn unchunked(mut text: &str) -> Option<String> {
+    let mut body = String::new();
+    loop {
+        let (length, rest) = text.split_once("\r\n")?;
+        let length = usize::from_str_radix(length, 16).ok()?;
+        if length == 0 {
+            return Some(body);
+        }
+        body += rest.get(..length)?;
+        text = rest.get(length..)?.strip_prefix("\r\n")?;
+    }
 }
 
 /// Like [`get`], from where nothing can be awaited; returns the whole answer.
@@ -105,4 +121,16 @@ pub async fn serves(address: &str, path: &str, process: &mut Process) -> Result<
     )
     .await?;
     Ok(body?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_joined() {
+        let chunks = "6\r\nchunks\r\nb\r\n are joined\r\n0\r\n\r\n";
+        assert_eq!(unchunked(chunks).as_deref(), Some("chunks are joined"));
+        assert_eq!(unchunked("6\r\nchunks\r\n"), None);
+    }
 }

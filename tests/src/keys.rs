@@ -34,6 +34,8 @@ pub enum Kind {
     Rsa2048,
     /// RSA, 3072 bits.
     Rsa3072,
+    /// RSA, 4096 bits.
+    Rsa4096,
     /// ECDSA over P-256.
     P256,
     /// Ed25519.
@@ -50,6 +52,7 @@ impl KeyPair {
         let key = match kind {
             Kind::Rsa2048 => rsa(RsaKeySize::_2048)?,
             Kind::Rsa3072 => rsa(RsaKeySize::_3072)?,
+            Kind::Rsa4096 => rsa(RsaKeySize::_4096)?,
             Kind::P256 => rcgen::KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256)?,
             Kind::Ed25519 => rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519)?,
         };
