@@ -9,6 +9,7 @@
 //! - `plan`, `difference`: what to do with a Secret, pure;
 //! - `apply`, `status_update`, `deletion`: what is written;
 //! - `memory`: what is remembered, so that nothing is done twice or for ever;
+//! - `settled`: what was found right before a restart;
 //! - `secrets`, `sealed_secrets`: what there is;
 //! - `relisting`: watches that begin anew when they have to;
 //! - `triggers`: what brings an object to a reconcile, counted;
@@ -30,6 +31,7 @@ mod relisting;
 mod scope;
 mod sealed_secrets;
 mod secrets;
+mod settled;
 mod status_update;
 mod throttle;
 mod triggers;
@@ -111,13 +113,21 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
     let options = Options {
         accept_deprecated_v1_data: args.accept_deprecated_v1_data,
     };
+    let settled = Arc::new(settled::Settled::new(client.clone(), &connection.namespace));
+    let current = keyring.borrow().clone();
+    settled.load(&current).await;
     let shared = Arc::new(reconcile::Shared::new(
         client,
         Unsealer::new(keyring.clone(), options),
         metrics,
         settings(&args),
+        Arc::clone(&settled),
         stop.clone(),
     ));
+    let kept = {
+        let (settled, keyring, stop) = (Arc::clone(&settled), keyring.clone(), stop.clone());
+        tokio::spawn(async move { settled.keep(keyring, stop).await })
+    };
     let mut scopes = JoinSet::new();
     let mut lists = Vec::new();
     for scope in scope::scopes(&args, &connection.namespace) {
@@ -129,6 +139,8 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
     while let Some(ended) = scopes.join_next().await {
         ended.map_err(ClusterError::Ended)?;
     }
+    kept.await.map_err(ClusterError::Ended)?;
+    settled.store().await;
     servers.stopped().await;
     tracing::info!("stopped");
     Ok(())
@@ -150,6 +162,7 @@ async fn ready_when_listed(lists: Vec<oneshot::Receiver<()>>, readiness: Readine
 
 fn settings(args: &ClusterArgs) -> reconcile::Settings {
     reconcile::Settings {
+        accept_deprecated_v1_data: args.accept_deprecated_v1_data,
         update_status: args.update_status,
         delete_secrets: args.old_gc_behavior,
         policy: memory::Policy {

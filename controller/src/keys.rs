@@ -5,6 +5,8 @@
 //! - `name`: what it is called;
 //! - `generation`: the key pair itself.
 
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod generation;
 mod name;
 mod renewal;

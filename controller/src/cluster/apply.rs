@@ -45,6 +45,17 @@ impl Written {
         }
     }
 
+    /// The Secret of this version is as it should be.
+    pub(super) fn synced(change: Change, version: Option<String>) -> Self {
+        Self {
+            outcome: Outcome::Synced,
+            step: Step::Update,
+            change,
+            version,
+            wants_key: false,
+        }
+    }
+
     /// Whether something was written.
     pub(super) fn is_changed(&self) -> bool {
         self.change != Change::None
@@ -140,7 +151,7 @@ async fn write(
             }
             Plan::UpToDate => {
                 let version = existing.and_then(|secret| secret.metadata.resource_version);
-                return Ok(synced(Change::None, version));
+                return Ok(Written::synced(Change::None, version));
             }
             Plan::Unmanaged => return Err(unmanaged(name)),
             Plan::Immutable => return Err(immutable(name)),
@@ -150,7 +161,9 @@ async fn write(
             Plan::BeingDeleted => return Err(being_deleted(name)),
         };
         match write {
-            Ok(secret) => return Ok(synced(change, secret.metadata.resource_version)),
+            Ok(secret) => {
+                return Ok(Written::synced(change, secret.metadata.resource_version));
+            }
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(error) => return Err(failed(&error)),
         }
@@ -159,16 +172,6 @@ async fn write(
         reason: "Conflict",
         message: format!("failed update: Secret {name:?} keeps changing"),
     })
-}
-
-fn synced(change: Change, version: Option<String>) -> Written {
-    Written {
-        outcome: Outcome::Synced,
-        step: Step::Update,
-        change,
-        version,
-        wants_key: false,
-    }
 }
 
 /// A Secret that went between the look and the write: look again, and make it anew.

@@ -24,6 +24,7 @@ use super::deletion;
 use super::events::Recorder;
 use super::memory::{Conclusion, Memory, Policy, Seen, Verdict};
 use super::secrets::SecretMetadata;
+use super::settled::{Evidence, Settled};
 use super::status_update::{self, StatusWrite};
 use super::triggers::key_of;
 use crate::metrics::{self, Metrics, UnsealError};
@@ -42,6 +43,7 @@ pub(super) fn api_resource() -> ApiResource {
 /// How a controller works, apart from what it watches.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Settings {
+    pub(super) accept_deprecated_v1_data: bool,
     pub(super) update_status: bool,
     /// Delete Secrets ourselves.
     pub(super) delete_secrets: bool,
@@ -55,6 +57,7 @@ pub(super) struct Shared {
     memory: Memory,
     unsealer: Unsealer,
     settings: Settings,
+    settled: Arc<Settled>,
     events: Recorder,
     permits: Semaphore,
     stop: CancellationToken,
@@ -102,6 +105,7 @@ impl Shared {
         unsealer: Unsealer,
         metrics: Metrics,
         settings: Settings,
+        settled: Arc<Settled>,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -111,6 +115,7 @@ impl Shared {
             unsealer,
             metrics,
             settings,
+            settled,
             permits: Semaphore::new(usize::from(CONCURRENCY)),
             stop,
         }
@@ -121,11 +126,38 @@ impl Shared {
         self.unsealer.forget(&key);
         self.metrics.forget(&key);
         self.metrics.queue().gone(&key);
-        if let Some(uid) = self.memory.forget(&key)
-            && self.settings.delete_secrets
-        {
+        let Some(uid) = self.memory.forget(&key) else {
+            return;
+        };
+        self.settled.remove(&uid);
+        if self.settings.delete_secrets {
             let (client, stop) = (self.client.clone(), self.stop.clone());
             tokio::spawn(deletion::delete_secret(client, key, uid, stop));
+        }
+    }
+
+    /// What tells that the Secret at this version is right for `seen`.
+    fn evidence<'a>(&self, seen: &'a Seen, version: Option<&'a str>) -> Option<Evidence<'a>> {
+        Some(Evidence {
+            uid: seen.uid.as_deref()?,
+            generation: seen.generation?,
+            label: &seen.label,
+            secret_version: version?,
+            accept_deprecated_v1_data: self.settings.accept_deprecated_v1_data,
+        })
+    }
+
+    /// Whether the Secret is known to be right as it is.
+    fn is_settled(&self, seen: &Seen) -> bool {
+        let evidence = self.evidence(seen, seen.secret_version.as_deref());
+        evidence.is_some_and(|evidence| self.settled.holds(&evidence))
+    }
+
+    /// Remembers beyond a restart what a reconcile came to.
+    fn settle(&self, seen: &Seen, written: &Written) {
+        match self.evidence(seen, written.version.as_deref()) {
+            Some(evidence) if written.outcome.is_synced() => self.settled.insert(&evidence),
+            _ => seen.uid.iter().for_each(|uid| self.settled.remove(uid)),
         }
     }
 
@@ -227,6 +259,9 @@ async fn reconcile_object(
 
     let sealed = Arc::new(sealed);
     let mut written = match misfit {
+        None if shared.is_settled(&seen) => {
+            Written::synced(Change::None, seen.secret_version.clone())
+        }
         Some(message) => Written::failed(
             Step::Unseal,
             Outcome::Stalled {
@@ -266,6 +301,7 @@ async fn reconcile_object(
             message: message.clone(),
         };
     }
+    shared.settle(&seen, &written);
     let now = Timestamp::now();
     let previous = sealed.status.as_ref();
     let status = next_status(previous, sealed.metadata.generation, &written.outcome, now);

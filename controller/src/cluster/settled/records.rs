@@ -1,0 +1,441 @@
+//! Records of settled objects: pure.
+//!
+//! A record has 32 bytes:
+//!
+//! ```text
+//! SHA-256(uid of the SealedSecret), first 16 bytes ‖ HMAC-SHA-256(key, SHA-256(evidence)), first 16 bytes
+//! ```
+//!
+//! The key is HMAC-SHA-256(purpose, all private keys of the keyring), so that nobody else can write a
+//! record that counts, and none counts when one of the keys is gone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sealed_secrets_core::fingerprint::Fingerprint;
+use sealed_secrets_core::keyring::{KeyEntry, Keyring};
+use sealed_secrets_core::label::Label;
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+/// Bytes of a hash that are kept: no two objects of a cluster share them, and none can be forged.
+const KEPT: usize = 16;
+/// Bytes of a record.
+pub(super) const RECORD: usize = 2 * KEPT;
+/// What the derived key is for.
+const PURPOSE: &[u8] = b"sealed-secrets settled objects";
+
+/// What stands for an object.
+type Object = [u8; KEPT];
+/// What stands for its evidence, under a key.
+type Tag = [u8; KEPT];
+
+/// Everything that the verdict "as it should be" depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::cluster) struct Evidence<'a> {
+    /// The SealedSecret's; a new object has a new one.
+    pub(in crate::cluster) uid: &'a str,
+    /// The SealedSecret's; it grows with every change of its spec.
+    pub(in crate::cluster) generation: i64,
+    /// What its items are bound to.
+    pub(in crate::cluster) label: &'a Label,
+    /// The version of the Secret; no two contents have the same.
+    pub(in crate::cluster) secret_version: &'a str,
+    /// Whether the deprecated `spec.data` counts.
+    pub(in crate::cluster) accept_deprecated_v1_data: bool,
+}
+
+impl Evidence<'_> {
+    fn object(&self) -> Object {
+        object(self.uid)
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        for field in [
+            // Another version of the controller may see another Secret in the same object.
+            env!("CARGO_PKG_VERSION").as_bytes(),
+            self.uid.as_bytes(),
+            &self.generation.to_be_bytes(),
+            self.label.as_bytes(),
+            self.secret_version.as_bytes(),
+            &[u8::from(self.accept_deprecated_v1_data)],
+        ] {
+            // With the length in front, no two lists of fields read alike.
+            hash.update((field.len() as u64).to_be_bytes());
+            hash.update(field);
+        }
+        hash.finalize().into()
+    }
+}
+
+fn object(uid: &str) -> Object {
+    first_half(&Sha256::digest(uid.as_bytes()).into())
+}
+
+fn first_half(hash: &[u8; 32]) -> [u8; KEPT] {
+    let mut half = [0; KEPT];
+    half.copy_from_slice(&hash[..KEPT]);
+    half
+}
+
+/// The secret under which records are made, and the keys that it comes from.
+pub(super) struct RecordKey {
+    fingerprints: BTreeSet<Fingerprint>,
+    secret: Zeroizing<[u8; 32]>,
+}
+
+impl fmt::Debug for RecordKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RecordKey")
+            .field(&self.fingerprints)
+            .finish()
+    }
+}
+
+impl RecordKey {
+    /// From all keys; `None` if there is none.
+    fn of(keyring: &Keyring) -> Option<Self> {
+        Self::from(keyring.entries())
+    }
+
+    /// From the keys with these fingerprints; `None` unless all are there.
+    fn find(keyring: &Keyring, fingerprints: &BTreeSet<Fingerprint>) -> Option<Self> {
+        let entries: Option<Vec<_>> = fingerprints.iter().map(|it| keyring.find(it)).collect();
+        Self::from(entries?.into_iter())
+    }
+
+    fn from<'a>(entries: impl Iterator<Item = &'a KeyEntry>) -> Option<Self> {
+        let pairs: BTreeMap<_, _> = entries
+            .map(|entry| (entry.pair.fingerprint(), &entry.pair))
+            .collect();
+        if pairs.is_empty() {
+            return None;
+        }
+        let mut mac = keyed(PURPOSE);
+        for pair in pairs.values() {
+            mac.update(pair.private_key().to_pkcs1_pem().as_bytes());
+        }
+        Some(Self {
+            fingerprints: pairs.into_keys().collect(),
+            secret: Zeroizing::new(mac.finalize().into_bytes().into()),
+        })
+    }
+
+    fn tag(&self, digest: &[u8; 32]) -> Tag {
+        let mut mac = keyed(self.secret.as_slice());
+        mac.update(digest);
+        first_half(&mac.finalize().into_bytes().into())
+    }
+
+    fn verifies(&self, digest: &[u8; 32], tag: &Tag) -> bool {
+        let mut mac = keyed(self.secret.as_slice());
+        mac.update(digest);
+        mac.verify_truncated_left(tag).is_ok()
+    }
+}
+
+fn keyed(key: &[u8]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes keys of any length")
+}
+
+/// The records of this process.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    /// `None` before there is a key.
+    key: Option<RecordKey>,
+    objects: BTreeMap<Object, Record>,
+}
+
+#[derive(Debug)]
+struct Record {
+    digest: [u8; 32],
+    tag: Tag,
+}
+
+impl Records {
+    /// Makes the records those of this keyring. They are as good with one more key; where a key is
+    /// gone that an object may have been opened with, it has to show whether another one does.
+    pub(super) fn under(&mut self, keyring: &Keyring) {
+        let now: BTreeSet<_> = keyring.entries().map(|it| it.pair.fingerprint()).collect();
+        let before = self.fingerprints();
+        if before == Some(&now) {
+            return;
+        }
+        if !before.is_some_and(|before| before.is_subset(&now)) {
+            self.objects.clear();
+        }
+        self.key = RecordKey::of(keyring);
+        if let Some(key) = &self.key {
+            for record in self.objects.values_mut() {
+                record.tag = key.tag(&record.digest);
+            }
+        }
+    }
+
+    /// The keys that the records are under.
+    pub(super) fn fingerprints(&self) -> Option<&BTreeSet<Fingerprint>> {
+        self.key.as_ref().map(|key| &key.fingerprints)
+    }
+
+    /// Whether there is a record for exactly this.
+    pub(super) fn holds(&self, evidence: &Evidence<'_>) -> bool {
+        self.objects
+            .get(&evidence.object())
+            .is_some_and(|record| record.digest == evidence.digest())
+    }
+
+    /// Records that it is right; says whether that was news.
+    pub(super) fn insert(&mut self, evidence: &Evidence<'_>) -> bool {
+        let Some(key) = &self.key else {
+            return false;
+        };
+        let digest = evidence.digest();
+        let tag = key.tag(&digest);
+        let before = self
+            .objects
+            .insert(evidence.object(), Record { digest, tag });
+        before.is_none_or(|before| before.digest != digest)
+    }
+
+    /// Drops the record of an object; says whether there was one.
+    pub(super) fn remove(&mut self, uid: &str) -> bool {
+        self.objects.remove(&object(uid)).is_some()
+    }
+
+    /// All records, in this many parts; what `stored` has beside them, too, if it is under the same
+    /// keys.
+    pub(super) fn parts(&self, count: usize, stored: Option<&Stored>) -> Vec<Vec<u8>> {
+        let mut all: BTreeMap<&Object, &Tag> = BTreeMap::new();
+        let same = |key: &RecordKey| Some(&key.fingerprints) == self.fingerprints();
+        for (key, tags) in stored.map_or(&[][..], |stored| &stored.0) {
+            if same(key) {
+                all.extend(tags);
+            }
+        }
+        all.extend(self.objects.iter().map(|(object, it)| (object, &it.tag)));
+        let mut parts = vec![Vec::new(); count];
+        for (object, tag) in all {
+            let number = usize::from(u16::from_be_bytes([object[0], object[1]])) % count;
+            if let Some(part) = parts.get_mut(number) {
+                part.extend_from_slice(object);
+                part.extend_from_slice(tag);
+            }
+        }
+        parts
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.objects.len()
+    }
+}
+
+/// Records of an earlier process, or of another replica, by the keys that they are under.
+#[derive(Debug, Default)]
+pub(super) struct Stored(Vec<(RecordKey, BTreeMap<Object, Tag>)>);
+
+/// Stored records that can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub(super) enum StoredError {
+    #[error("records are cut off")]
+    Length,
+    #[error("records are under a key that is not here any more")]
+    UnknownKey,
+}
+
+impl Stored {
+    /// Adds a part of [`Records::parts`].
+    ///
+    /// # Errors
+    /// Records that nothing can be made of; to do without costs time only.
+    pub(super) fn add(
+        &mut self,
+        keyring: &Keyring,
+        fingerprints: &BTreeSet<Fingerprint>,
+        part: &[u8],
+    ) -> Result<(), StoredError> {
+        let (records, []) = part.as_chunks::<RECORD>() else {
+            return Err(StoredError::Length);
+        };
+        let same = |(key, _): &&mut (RecordKey, _)| key.fingerprints == *fingerprints;
+        let tags = match self.0.iter_mut().find(same) {
+            Some((_, tags)) => tags,
+            None => {
+                let key = RecordKey::find(keyring, fingerprints).ok_or(StoredError::UnknownKey)?;
+                &mut self.0.push_mut((key, BTreeMap::new())).1
+            }
+        };
+        for record in records {
+            let (mut object, mut tag) = (Object::default(), Tag::default());
+            object.copy_from_slice(&record[..KEPT]);
+            tag.copy_from_slice(&record[KEPT..]);
+            tags.insert(object, tag);
+        }
+        Ok(())
+    }
+
+    /// Whether there is a record for exactly this.
+    pub(super) fn holds(&self, evidence: &Evidence<'_>) -> bool {
+        let (object, digest) = (evidence.object(), evidence.digest());
+        self.0.iter().any(|(key, tags)| {
+            tags.get(&object)
+                .is_some_and(|tag| key.verifies(&digest, tag))
+        })
+    }
+
+    /// Drops the records of an object.
+    pub(super) fn remove(&mut self, uid: &str) {
+        let object = object(uid);
+        for (_, tags) in &mut self.0 {
+            tags.remove(&object);
+        }
+    }
+
+    /// Drops what is under keys of which one is gone.
+    pub(super) fn under(&mut self, keyring: &Keyring) {
+        let there = |fingerprint: &Fingerprint| keyring.find(fingerprint).is_some();
+        self.0.retain(|(key, _)| key.fingerprints.iter().all(there));
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|(_, tags)| tags.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::fixtures::certs;
+    use proptest::prelude::*;
+    use sealed_secrets_core::scope::Scope;
+
+    fn label(name: &str) -> Label {
+        Label::new(Scope::Strict, "shop", name)
+    }
+
+    fn evidence<'a>(uid: &'a str, label: &'a Label, version: &'a str) -> Evidence<'a> {
+        Evidence {
+            uid,
+            generation: 3,
+            label,
+            secret_version: version,
+            accept_deprecated_v1_data: true,
+        }
+    }
+
+    fn records(keyring: &Keyring) -> Records {
+        let mut records = Records::default();
+        records.under(keyring);
+        records
+    }
+
+    /// As another process reads it.
+    fn stored(records: &Records, keyring: &Keyring, parts: usize) -> Result<Stored, StoredError> {
+        let mut stored = Stored::default();
+        for part in records.parts(parts, None) {
+            stored.add(keyring, records.fingerprints().unwrap(), &part)?;
+        }
+        Ok(stored)
+    }
+
+    #[test]
+    fn only_exactly_the_same_counts() {
+        let keyring = certs(&[1, 2]);
+        let mut records = records(&keyring);
+        let (ours, other) = (label("db"), label("other"));
+        let right = evidence("uid", &ours, "7");
+        assert!(records.insert(&right) && !records.insert(&right));
+        let stored = stored(&records, &keyring, 4).unwrap();
+        assert!(records.holds(&right) && stored.holds(&right));
+        for wrong in [
+            evidence("uid-2", &ours, "7"),
+            evidence("uid", &other, "7"),
+            evidence("uid", &ours, "8"),
+            Evidence {
+                generation: 4,
+                ..right
+            },
+            Evidence {
+                accept_deprecated_v1_data: false,
+                ..right
+            },
+        ] {
+            assert!(!records.holds(&wrong) && !stored.holds(&wrong), "{wrong:?}");
+        }
+        assert!(records.remove("uid") && !records.holds(&right));
+    }
+
+    #[test]
+    fn a_new_key_changes_nothing_and_a_key_that_goes_everything() {
+        let (one, both) = (certs(&[1]), certs(&[1, 2]));
+        let label = label("db");
+        let right = evidence("uid", &label, "7");
+        let mut records = records(&one);
+        records.insert(&right);
+        assert!(stored(&records, &both, 1).unwrap().holds(&right));
+        records.under(&both);
+        assert!(records.holds(&right));
+        let there = stored(&records, &both, 1).unwrap();
+        assert!(there.holds(&right));
+        assert_eq!(
+            stored(&records, &one, 1).unwrap_err(),
+            StoredError::UnknownKey
+        );
+        records.under(&one);
+        assert!(!records.holds(&right));
+    }
+
+    #[test]
+    fn without_a_key_nothing_is_recorded_or_believed() {
+        let none = certs(&[]);
+        let label = label("db");
+        let right = evidence("uid", &label, "7");
+        assert!(!records(&none).insert(&right));
+        let mut forged = Stored::default();
+        let added = forged.add(&none, &BTreeSet::new(), &[0; RECORD]);
+        assert_eq!(added, Err(StoredError::UnknownKey));
+    }
+
+    #[test]
+    fn what_was_not_asked_for_stays_stored() {
+        let keyring = certs(&[1]);
+        let (first, second) = (label("a"), label("b"));
+        let mut before = records(&keyring);
+        before.insert(&evidence("a", &first, "1"));
+        before.insert(&evidence("b", &second, "1"));
+        let mut there = stored(&before, &keyring, 2).unwrap();
+        there.remove("b");
+        let mut now = records(&keyring);
+        now.insert(&evidence("a", &first, "2"));
+        let parts = now.parts(1, Some(&there));
+        assert_eq!(parts.concat().len(), RECORD);
+        assert!(
+            stored(&now, &keyring, 1)
+                .unwrap()
+                .holds(&evidence("a", &first, "2"))
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_change_of_stored_bytes_makes_a_record(at in 0..RECORD, bit in 0..8u8, cut in 0..RECORD) {
+            let keyring = certs(&[1]);
+            let label = label("db");
+            let right = evidence("uid", &label, "7");
+            let mut records = records(&keyring);
+            records.insert(&right);
+            let fingerprints = records.fingerprints().unwrap().clone();
+            let mut bytes = records.parts(1, None).concat();
+            bytes[at] ^= 1 << bit;
+            let mut stored = Stored::default();
+            stored.add(&keyring, &fingerprints, &bytes).unwrap();
+            prop_assert!(!stored.holds(&right));
+            let cut_off = Stored::default().add(&keyring, &fingerprints, &bytes[..cut]);
+            prop_assert_eq!(cut_off.is_err(), cut > 0);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! A part of the records as a Secret, which is what the controller may write in its namespace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::ObjectMeta;
+use sealed_secrets_core::fingerprint::Fingerprint;
+
+/// Label of the Secrets that hold records.
+const LABEL: &str = "sealedsecrets.bitnami.com/settled";
+/// Its value: the form of the records.
+const FORM: &str = "v1";
+/// Their type.
+const TYPE: &str = "sealedsecrets.bitnami.com/settled";
+/// Start of their names.
+const PREFIX: &str = "sealed-secrets-settled";
+/// Item with the fingerprints of the keys, 32 bytes each.
+const KEYS: &str = "keys";
+/// Item with the records.
+const RECORDS: &str = "records";
+/// What it is, for people who find one.
+const NOTE: (&str, &str) = (
+    "kubernetes.io/description",
+    "Which SealedSecrets were found unsealed, so that a restart needn't do it again. Nothing secret; deleting it costs time only.",
+);
+
+/// Selects these Secrets.
+pub(super) fn selector() -> String {
+    format!("{LABEL}={FORM}")
+}
+
+/// Name of the part of this number.
+pub(super) fn name(number: usize) -> String {
+    format!("{PREFIX}-{number}")
+}
+
+/// The number in such a name.
+pub(super) fn number(name: &str) -> Option<usize> {
+    let number = name.strip_prefix(PREFIX)?.strip_prefix('-')?;
+    number.parse().ok().filter(|&it| self::name(it) == name)
+}
+
+/// The Secret of a part; `version` is that of the one it replaces.
+pub(super) fn secret(
+    number: usize,
+    version: Option<String>,
+    fingerprints: &BTreeSet<Fingerprint>,
+    records: Vec<u8>,
+) -> Secret {
+    let keys: Vec<u8> = fingerprints.iter().flat_map(|it| *it.as_bytes()).collect();
+    let text = |(key, value): (&str, &str)| BTreeMap::from([(key.to_owned(), value.to_owned())]);
+    Secret {
+        metadata: ObjectMeta {
+            name: Some(name(number)),
+            resource_version: version,
+            labels: Some(text((LABEL, FORM))),
+            annotations: Some(text(NOTE)),
+            ..ObjectMeta::default()
+        },
+        type_: Some(TYPE.to_owned()),
+        data: Some(BTreeMap::from([
+            (KEYS.to_owned(), ByteString(keys)),
+            (RECORDS.to_owned(), ByteString(records)),
+        ])),
+        ..Secret::default()
+    }
+}
+
+/// Fingerprints and records in such a Secret; `None` if it holds something else.
+pub(super) fn content(secret: &Secret) -> Option<(BTreeSet<Fingerprint>, &[u8])> {
+    let data = secret.data.as_ref()?;
+    let (keys, []) = data.get(KEYS)?.0.as_chunks::<32>() else {
+        return None;
+    };
+    let fingerprints = keys.iter().map(|key| Fingerprint::from(*key)).collect();
+    Some((fingerprints, data.get(RECORDS)?.0.as_slice()))
+}
+
+/// Whether there are no records in it.
+pub(super) fn is_empty(secret: &Secret) -> bool {
+    content(secret).is_none_or(|(_, records)| records.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_can_be_read() {
+        let fingerprints = BTreeSet::from([[1; 32], [2; 32]].map(Fingerprint::from));
+        let secret = secret(3, None, &fingerprints, vec![7; 64]);
+        let (found, records) = content(&secret).unwrap();
+        assert_eq!((found, records), (fingerprints, [7; 64].as_slice()));
+        assert_eq!(number(secret.metadata.name.as_deref().unwrap()), Some(3));
+    }
+
+    #[test]
+    fn names_of_others_have_no_number() {
+        for name in ["sealed-secrets-settled", "sealed-secrets-settled-03", "x-3"] {
+            assert_eq!(number(name), None, "{name}");
+        }
+    }
+}
