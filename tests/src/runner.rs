@@ -69,6 +69,14 @@ macro_rules! claim {
     };
 }
 
+/// Makes a [`Claim`] of a test that needs a cluster, our controller and `kubeseal`, as most do.
+#[macro_export]
+macro_rules! cluster_claim {
+    ($function:ident) => {
+        $crate::claim!($function, ControlPlane, Controller, Kubeseal)
+    };
+}
+
 impl Claim {
     /// A test without needs. [`claim!`](crate::claim) gives it the name of its function.
     pub fn new<F, R>(name: &'static str, function: F) -> Self

@@ -14,31 +14,15 @@ use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::scene::Scene;
 use sealed_secrets_tests::sealed::{LENIENT_CRD, api, condition, secret_manifest, synced};
 use sealed_secrets_tests::standalone::Standalone;
-use sealed_secrets_tests::{TestError, TestResult, claim, install, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, install, runner};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     runner::run([
-        claim!(
-            garbage_in_every_field_stops_nobody,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        )
-        .within(Duration::from_secs(600)),
-        claim!(
-            object_of_a_mebibyte_becomes_a_secret,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            object_with_thousands_of_items_becomes_a_secret,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        )
-        .within(Duration::from_secs(600)),
+        cluster_claim!(garbage_in_every_field_stops_nobody).within(Duration::from_secs(600)),
+        cluster_claim!(object_of_a_mebibyte_becomes_a_secret),
+        cluster_claim!(object_with_thousands_of_items_becomes_a_secret)
+            .within(Duration::from_secs(600)),
         claim!(
             manifest_with_ten_thousand_items_becomes_files,
             Controller,

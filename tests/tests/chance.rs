@@ -12,7 +12,7 @@ use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::sealed::{self, api, synced};
 use sealed_secrets_tests::standalone::Standalone;
-use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, runner};
 use serde_json::{Value, json};
 
 /// What the tests look at, beside an item that was sealed.
@@ -23,18 +23,8 @@ const BY_CHANCE: [(&str, &str); 2] = [
 
 fn main() -> ExitCode {
     runner::run([
-        claim!(
-            what_chance_gave_stays_until_the_object_changes,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            replicas_agree_on_what_chance_gave,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(what_chance_gave_stays_until_the_object_changes),
+        cluster_claim!(replicas_agree_on_what_chance_gave),
         claim!(what_chance_gave_stays_in_files_too, Controller, Kubeseal),
     ])
 }

@@ -14,7 +14,7 @@ use sealed_secrets_tests::http;
 use sealed_secrets_tests::install;
 use sealed_secrets_tests::installation::{Installation, NAME, NAMESPACE};
 use sealed_secrets_tests::sealed::{self, secret_manifest, synced};
-use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, runner};
 use serde_json::json;
 
 fn main() -> ExitCode {
@@ -26,47 +26,17 @@ fn main() -> ExitCode {
             Kubeseal
         ),
         claim!(one_key_is_made_and_found_again, ControlPlane, Controller),
-        claim!(
-            bad_objects_say_why_and_stop_nobody,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            secret_of_somebody_else_is_left_alone_until_it_goes,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            annotations_on_a_secret_let_it_be_taken_over_or_merged_into,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(bad_objects_say_why_and_stop_nobody),
+        cluster_claim!(secret_of_somebody_else_is_left_alone_until_it_goes),
+        cluster_claim!(annotations_on_a_secret_let_it_be_taken_over_or_merged_into),
         claim!(
             objects_from_another_crd_are_accepted_and_given_a_status,
             ControlPlane,
             Controller
         ),
-        claim!(
-            deleted_and_edited_secrets_are_put_right,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            restart_over_settled_objects_writes_nothing,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            key_that_appears_opens_what_none_could,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(deleted_and_edited_secrets_are_put_right),
+        cluster_claim!(restart_over_settled_objects_writes_nothing),
+        cluster_claim!(key_that_appears_opens_what_none_could),
         claim!(
             controller_runs_outside_the_cluster_from_a_kubeconfig,
             ControlPlane,

@@ -12,7 +12,7 @@ use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::installation::NAMESPACE;
 use sealed_secrets_tests::sealed::{KEY_LABEL, synced};
-use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, cluster_claim, runner};
 
 /// How often it is killed, if not 10 times.
 const KILLS: &str = "SEALED_SECRETS_TESTS_KILLS";
@@ -20,13 +20,9 @@ const OBJECTS: usize = 5;
 const VERSIONS: usize = 4;
 
 fn main() -> ExitCode {
-    runner::run([claim!(
-        kills_at_any_moment_lose_nothing,
-        ControlPlane,
-        Controller,
-        Kubeseal
+    runner::run(
+        [cluster_claim!(kills_at_any_moment_lose_nothing).within(Duration::from_secs(7200))],
     )
-    .within(Duration::from_secs(7200))])
 }
 
 /// Items of one version: every value names the version, so that a mix of two shows.

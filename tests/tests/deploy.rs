@@ -13,7 +13,7 @@ use sealed_secrets_tests::http::{get, serves};
 use sealed_secrets_tests::install::{self, Identity};
 use sealed_secrets_tests::installation::{Installation, NAME, NAMESPACE, deploy};
 use sealed_secrets_tests::sealed::{self, secret_manifest};
-use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, runner};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
@@ -22,18 +22,8 @@ fn main() -> ExitCode {
         claim!(pods_keep_to_the_restricted_standard, ControlPlane),
         claim!(probes_ask_for_what_is_served, ControlPlane, Controller),
         claim!(both_installs_run_the_same_pod, ControlPlane),
-        claim!(
-            namespaced_install_unseals_in_its_namespace_only,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            ordinary_users_reach_the_http_api_and_nothing_else,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(namespaced_install_unseals_in_its_namespace_only),
+        cluster_claim!(ordinary_users_reach_the_http_api_and_nothing_else),
     ])
 }
 

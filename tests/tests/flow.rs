@@ -12,32 +12,25 @@ use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::http;
 use sealed_secrets_tests::proxy::{Fault, Matching, Verb};
 use sealed_secrets_tests::sealed::{self, api, condition, secret_manifest, synced};
-use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, cluster_claim, runner};
 use serde_json::{Value, json};
 
 const PREFIX: &str = "sealedsecrets.bitnami.com";
 
-/// Makes a claim of a test that needs a cluster, our controller and `kubeseal`.
-macro_rules! holds {
-    ($function:ident) => {
-        claim!($function, ControlPlane, Controller, Kubeseal)
-    };
-}
-
 fn main() -> ExitCode {
     runner::run([
-        holds!(skip_recreate_leaves_a_deleted_secret_until_its_object_changes),
-        holds!(edits_stay_without_correct_drift_until_the_object_changes_or_a_restart),
-        holds!(drift_is_told_by_event_metric_and_log_and_never_shown),
-        holds!(what_is_merged_into_keeps_what_is_its_own),
-        holds!(secret_of_helms_type_is_put_right_too),
-        holds!(secret_of_another_type_says_what_to_do),
-        holds!(old_gc_behavior_deletes_what_was_made_and_nothing_else),
-        holds!(retries_end_where_their_number_is_given),
-        holds!(no_status_is_written_without_update_status),
-        holds!(unsealing_takes_one_write_of_the_secret_and_one_of_the_status),
-        holds!(lost_status_writes_are_caught_up_after_a_conflict),
-        holds!(object_with_many_templates_is_refused_in_time),
+        cluster_claim!(skip_recreate_leaves_a_deleted_secret_until_its_object_changes),
+        cluster_claim!(edits_stay_without_correct_drift_until_the_object_changes_or_a_restart),
+        cluster_claim!(drift_is_told_by_event_metric_and_log_and_never_shown),
+        cluster_claim!(what_is_merged_into_keeps_what_is_its_own),
+        cluster_claim!(secret_of_helms_type_is_put_right_too),
+        cluster_claim!(secret_of_another_type_says_what_to_do),
+        cluster_claim!(old_gc_behavior_deletes_what_was_made_and_nothing_else),
+        cluster_claim!(retries_end_where_their_number_is_given),
+        cluster_claim!(no_status_is_written_without_update_status),
+        cluster_claim!(unsealing_takes_one_write_of_the_secret_and_one_of_the_status),
+        cluster_claim!(lost_status_writes_are_caught_up_after_a_conflict),
+        cluster_claim!(object_with_many_templates_is_refused_in_time),
     ])
 }
 

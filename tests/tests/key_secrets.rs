@@ -15,29 +15,14 @@ use sealed_secrets_tests::installation::{Installation, NAMESPACE};
 use sealed_secrets_tests::keys::{KeyPair, Keys, Kind, metric, other_certificate};
 use sealed_secrets_tests::process::Process;
 use sealed_secrets_tests::sealed::{secret_manifest, synced};
-use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, runner};
 use serde_json::{Map, Value, json};
 
 fn main() -> ExitCode {
     runner::run([
-        claim!(
-            every_kind_of_bad_key_is_reported_and_stops_nobody,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            every_kind_of_good_key_unseals,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            keys_added_relabelled_replaced_and_deleted_count_at_once,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(every_kind_of_bad_key_is_reported_and_stops_nobody),
+        cluster_claim!(every_kind_of_good_key_unseals),
+        cluster_claim!(keys_added_relabelled_replaced_and_deleted_count_at_once),
         claim!(
             newest_key_is_by_certificate_or_by_creation,
             ControlPlane,

@@ -13,19 +13,14 @@ use sealed_secrets_tests::installation::Installation;
 use sealed_secrets_tests::keys::{KeyPair, Keys, Kind, LABEL, other_certificate, starts};
 use sealed_secrets_tests::process::Process;
 use sealed_secrets_tests::sealed::{secret_item, secret_manifest, synced};
-use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, runner};
 
 /// A cutoff that keys of before are older than.
 const CUTOFF: &str = "--key-cutoff-time=Mon, 01 Jan 2024 00:00:00 +0000";
 
 fn main() -> ExitCode {
     runner::run([
-        claim!(
-            three_replicas_make_one_key_for_each_period,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(three_replicas_make_one_key_for_each_period),
         claim!(
             sigusr1_makes_a_key_even_without_renewal,
             ControlPlane,
@@ -56,13 +51,7 @@ fn main() -> ExitCode {
             ControlPlane,
             Controller
         ),
-        claim!(
-            kills_while_keys_are_made_lose_nothing,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        )
-        .within(Duration::from_secs(300)),
+        cluster_claim!(kills_while_keys_are_made_lose_nothing).within(Duration::from_secs(300)),
         claim!(
             key_made_by_go_is_the_newest_for_us_and_ours_for_go,
             GoTools,

@@ -8,29 +8,14 @@ use sealed_secrets_tests::cluster::Cluster;
 use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::DEADLINE;
 use sealed_secrets_tests::sealed::synced;
-use sealed_secrets_tests::{TestResult, claim, http, runner};
+use sealed_secrets_tests::{TestResult, cluster_claim, http, runner};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     runner::run([
-        claim!(
-            memory_is_flat_under_huge_bodies,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            memory_is_flat_under_template_bombs,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            memory_does_not_hold_the_secrets_of_the_cluster,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(memory_is_flat_under_huge_bodies),
+        cluster_claim!(memory_is_flat_under_template_bombs),
+        cluster_claim!(memory_does_not_hold_the_secrets_of_the_cluster),
     ])
 }
 

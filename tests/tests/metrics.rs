@@ -15,35 +15,15 @@ use sealed_secrets_tests::metrics::{Exposition, becomes};
 use sealed_secrets_tests::proxy::{Fault, Matching, Verb};
 use sealed_secrets_tests::sealed::{self, synced};
 use sealed_secrets_tests::standalone::Standalone;
-use sealed_secrets_tests::{TestResult, claim, runner};
+use sealed_secrets_tests::{TestResult, claim, cluster_claim, runner};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     runner::run([
-        claim!(
-            every_metric_has_its_name_type_and_labels,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            condition_of_an_object_is_told_while_it_exists,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            objects_deleted_while_the_controller_is_away_are_not_told_of,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            nothing_names_a_sealed_secret_when_that_is_omitted,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(every_metric_has_its_name_type_and_labels),
+        cluster_claim!(condition_of_an_object_is_told_while_it_exists),
+        cluster_claim!(objects_deleted_while_the_controller_is_away_are_not_told_of),
+        cluster_claim!(nothing_names_a_sealed_secret_when_that_is_omitted),
         claim!(keys_and_what_is_no_key_are_told, ControlPlane, Controller),
         claim!(
             http_answers_are_counted_by_path_code_and_method,

@@ -13,18 +13,13 @@ use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::plaintexts;
 use sealed_secrets_tests::process::Program;
 use sealed_secrets_tests::sealed::synced;
-use sealed_secrets_tests::{TestError, TestResult, claim, install, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, install, runner};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
     runner::run([
         claim!(planted_plaintext_is_found, ControlPlane),
-        claim!(
-            template_errors_never_hold_plaintext,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(template_errors_never_hold_plaintext),
     ])
 }
 

@@ -8,27 +8,17 @@ use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::http::{get, send, serves};
 use sealed_secrets_tests::proxy::{Fault, Matching, Verb};
 use sealed_secrets_tests::sealed::synced;
-use sealed_secrets_tests::{TestResult, claim, runner};
+use sealed_secrets_tests::{TestResult, claim, cluster_claim, runner};
 
 fn main() -> ExitCode {
     runner::run([
-        claim!(
-            without_a_key_it_is_alive_and_not_ready,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(without_a_key_it_is_alive_and_not_ready),
         claim!(
             ready_once_every_sealed_secret_is_listed,
             ControlPlane,
             Controller
         ),
-        claim!(
-            controller_waits_for_an_api_server_that_is_away,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(controller_waits_for_an_api_server_that_is_away),
     ])
 }
 

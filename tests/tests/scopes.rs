@@ -13,21 +13,14 @@ use sealed_secrets_tests::eventually::DEADLINE;
 use sealed_secrets_tests::install;
 use sealed_secrets_tests::installation::{Installation, NAME, NAMESPACE};
 use sealed_secrets_tests::sealed::{self, api, secret_manifest, synced};
-use sealed_secrets_tests::{TestError, TestResult, claim, runner};
+use sealed_secrets_tests::{TestError, TestResult, cluster_claim, runner};
 use serde_json::{Value, json};
-
-/// Makes a claim of a test that needs a cluster, our controller and `kubeseal`.
-macro_rules! holds {
-    ($function:ident) => {
-        claim!($function, ControlPlane, Controller, Kubeseal)
-    };
-}
 
 fn main() -> ExitCode {
     runner::run([
-        holds!(additional_namespaces_narrow_what_is_watched),
-        holds!(namespace_that_may_not_be_read_holds_up_no_other),
-        holds!(label_that_comes_counts_and_one_that_goes_leaves_the_secret),
+        cluster_claim!(additional_namespaces_narrow_what_is_watched),
+        cluster_claim!(namespace_that_may_not_be_read_holds_up_no_other),
+        cluster_claim!(label_that_comes_counts_and_one_that_goes_leaves_the_secret),
     ])
 }
 

@@ -13,7 +13,7 @@ use sealed_secrets_tests::installation::NAMESPACE;
 use sealed_secrets_tests::keys::{Keys, metric};
 use sealed_secrets_tests::proxy::{Matching, Proxy, Request, Verb};
 use sealed_secrets_tests::sealed::{api, edit, item, secret_becomes, synced};
-use sealed_secrets_tests::{TestResult, claim, runner};
+use sealed_secrets_tests::{TestResult, cluster_claim, runner};
 use serde_json::json;
 
 /// Objects of three values each.
@@ -23,30 +23,10 @@ const RECORDS: &str = "sealedsecrets.bitnami.com/settled";
 
 fn main() -> ExitCode {
     runner::run([
-        claim!(
-            a_restart_unseals_and_writes_nothing,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            what_changed_meanwhile_is_put_right_and_nothing_else,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            records_that_were_tampered_with_count_for_nothing,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
-        claim!(
-            a_key_that_went_is_missed,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(a_restart_unseals_and_writes_nothing),
+        cluster_claim!(what_changed_meanwhile_is_put_right_and_nothing_else),
+        cluster_claim!(records_that_were_tampered_with_count_for_nothing),
+        cluster_claim!(a_key_that_went_is_missed),
     ])
 }
 

@@ -14,7 +14,7 @@ use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::installation::{Installation, NAMESPACE};
 use sealed_secrets_tests::process::Program;
 use sealed_secrets_tests::sealed::{KEY_LABEL, api, condition, secret_manifest, synced};
-use sealed_secrets_tests::{TestError, TestResult, claim, http, install, runner};
+use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, http, install, runner};
 use serde_json::{Value, json};
 
 const OBJECTS: usize = 50;
@@ -30,12 +30,7 @@ fn main() -> ExitCode {
             Kubeseal
         )
         .within(Duration::from_secs(600)),
-        claim!(
-            rights_of_the_reference_suffice,
-            ControlPlane,
-            Controller,
-            Kubeseal
-        ),
+        cluster_claim!(rights_of_the_reference_suffice),
     ])
 }
 

@@ -7,43 +7,36 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
-use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use sealed_secrets_tests::cluster::Cluster;
 use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::installation::{Installation, NAMESPACE};
+use sealed_secrets_tests::keys::{KeyPair, Keys, Kind};
 use sealed_secrets_tests::proxy::{Fault, Matching, Verb};
 use sealed_secrets_tests::scene::Scene;
 use sealed_secrets_tests::sealed::{KEY_LABEL, api, condition, synced};
-use sealed_secrets_tests::{TestError, TestResult, claim, http, runner};
+use sealed_secrets_tests::{TestError, TestResult, cluster_claim, http, runner};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
 const PREFIX: &str = "sealedsecrets.bitnami.com";
 
-/// Makes a claim of a test that needs a cluster, our controller and `kubeseal`.
-macro_rules! holds {
-    ($function:ident) => {
-        claim!($function, ControlPlane, Controller, Kubeseal)
-    };
-}
-
 fn main() -> ExitCode {
     runner::run([
-        holds!(bad_key_secrets_at_start_are_skipped_and_named),
-        holds!(bad_key_secrets_that_appear_are_skipped_and_named),
-        holds!(key_from_the_future_works_and_makes_no_other),
-        holds!(retries_go_on_after_the_fifth),
-        holds!(scope_annotation_mended_alone_counts),
-        holds!(skip_set_owner_references_alone_is_fine),
-        holds!(immutable_added_later_is_set_and_then_says_why_not),
-        holds!(message_is_sorted_and_follows_the_error),
-        holds!(label_selector_still_brings_deleted_secrets_back),
-        holds!(port_taken_is_the_end),
-        holds!(stalled_clients_do_not_delay_the_end),
-        holds!(wrong_flags_are_one_line_and_make_no_key),
+        cluster_claim!(bad_key_secrets_at_start_are_skipped_and_named),
+        cluster_claim!(bad_key_secrets_that_appear_are_skipped_and_named),
+        cluster_claim!(key_from_the_future_works_and_makes_no_other),
+        cluster_claim!(retries_go_on_after_the_fifth),
+        cluster_claim!(scope_annotation_mended_alone_counts),
+        cluster_claim!(skip_set_owner_references_alone_is_fine),
+        cluster_claim!(immutable_added_later_is_set_and_then_says_why_not),
+        cluster_claim!(message_is_sorted_and_follows_the_error),
+        cluster_claim!(label_selector_still_brings_deleted_secrets_back),
+        cluster_claim!(port_taken_is_the_end),
+        cluster_claim!(stalled_clients_do_not_delay_the_end),
+        cluster_claim!(wrong_flags_are_one_line_and_make_no_key),
     ])
 }
 
@@ -51,33 +44,14 @@ fn keys(cluster: &Cluster) -> Api<Secret> {
     Api::namespaced(cluster.control_plane.client(), NAMESPACE)
 }
 
-/// A certificate in PEM, valid from a year on for ten years, and its key.
-fn pair(
-    algorithm: &'static rcgen::SignatureAlgorithm,
-    year: i32,
-) -> Result<[String; 2], TestError> {
-    let key = KeyPair::generate_for(algorithm)?;
-    let mut params = CertificateParams::default();
-    params.not_before = rcgen::date_time_ymd(year, 1, 1);
-    params.not_after = rcgen::date_time_ymd(year + 10, 1, 1);
-    Ok([params.self_signed(&key)?.pem(), key.serialize_pem()])
-}
-
-fn key_secret(name: &str, data: Value) -> Result<Secret, TestError> {
-    Ok(serde_json::from_value(json!({
-        "metadata": { "name": name, "labels": { KEY_LABEL: "active" } },
-        "stringData": data,
-    }))?)
-}
-
 /// Secrets with the label of keys that hold none.
-fn bad_keys() -> Result<Vec<(&'static str, Secret)>, TestError> {
-    let [certificate, key] = pair(&PKCS_RSA_SHA256, 2024)?;
-    let [other, _] = pair(&PKCS_RSA_SHA256, 2025)?;
-    let [ec_certificate, ec_key] = pair(&PKCS_ECDSA_P256_SHA256, 2024)?;
+fn bad_keys() -> Result<Vec<(&'static str, Value)>, TestError> {
+    let KeyPair { certificate, key } = KeyPair::make(Kind::Rsa2048, 2024..=2034)?;
+    let other = KeyPair::make(Kind::Rsa2048, 2025..=2035)?.certificate;
+    let ec = KeyPair::make(Kind::P256, 2024..=2034)?;
     let cut = key.get(..key.len() / 2).unwrap_or_default();
     let data = |certificate: &str, key: &str| json!({ "tls.crt": certificate, "tls.key": key });
-    let all = [
+    Ok(vec![
         ("bad-empty", json!({})),
         ("bad-no-items", data("", "")),
         ("bad-no-key", json!({ "tls.crt": certificate })),
@@ -86,12 +60,9 @@ fn bad_keys() -> Result<Vec<(&'static str, Secret)>, TestError> {
         ("bad-binary", data("\u{0}\u{1}\u{7f}", "\u{0}")),
         ("bad-cut", data(&certificate, cut)),
         ("bad-swapped", data(&key, &certificate)),
-        ("bad-ec", data(&ec_certificate, &ec_key)),
+        ("bad-ec", ec.data()),
         ("bad-mismatch", data(&other, &key)),
-    ];
-    all.into_iter()
-        .map(|(name, data)| Ok((name, key_secret(name, data)?)))
-        .collect()
+    ])
 }
 
 async fn bad_key_secrets_at_start_are_skipped_and_named(context: Context) -> TestResult {
@@ -99,10 +70,8 @@ async fn bad_key_secrets_at_start_are_skipped_and_named(context: Context) -> Tes
     let address = cluster.installation.http();
     let certificate = http::get(&address, "/v1/cert.pem").await?.body;
     cluster.controller.terminate(DEADLINE).await?;
-    for (_, secret) in bad_keys()? {
-        keys(&cluster)
-            .create(&PostParams::default(), &secret)
-            .await?;
+    for (name, data) in bad_keys()? {
+        Keys::of(&cluster.control_plane).put(name, data).await?;
     }
     cluster.controller = cluster.installation.start(&context, "again", &[]).await?;
     for (name, _) in bad_keys()? {
@@ -119,10 +88,8 @@ async fn bad_key_secrets_that_appear_are_skipped_and_named(context: Context) -> 
     let mut cluster = Cluster::new(&context).await?;
     let address = cluster.installation.http();
     let certificate = http::get(&address, "/v1/cert.pem").await?.body;
-    for (name, secret) in bad_keys()? {
-        keys(&cluster)
-            .create(&PostParams::default(), &secret)
-            .await?;
+    for (name, data) in bad_keys()? {
+        Keys::of(&cluster.control_plane).put(name, data).await?;
         cluster
             .controller
             .wait_for_output(&format!("Secret {name} "), DEADLINE)
@@ -136,11 +103,11 @@ async fn bad_key_secrets_that_appear_are_skipped_and_named(context: Context) -> 
 async fn key_from_the_future_works_and_makes_no_other(context: Context) -> TestResult {
     let mut scene = Scene::new(&context).await?;
     let cluster = &mut scene.cluster;
-    let [certificate, key] = pair(&PKCS_RSA_SHA256, 2090)?;
-    let future = key_secret("future", json!({ "tls.crt": certificate, "tls.key": key }))?;
-    keys(cluster)
-        .create(&PostParams::default(), &future)
+    let future = KeyPair::make(Kind::Rsa2048, 2090..=2100)?;
+    Keys::of(&cluster.control_plane)
+        .put("future", future.data())
         .await?;
+    let certificate = &future.certificate;
     let address = cluster.installation.http();
     eventually(
         "the newest key being served",

@@ -109,6 +109,12 @@ impl Bench {
             .input(input)
             .run()
     }
+
+    /// A run that asks the API server at `url` for the certificate.
+    pub(crate) fn fetch_cert(&self, url: &str, args: &[&str]) -> Outcome {
+        self.kubeseal(["--fetch-cert", "--server", url].iter().chain(args))
+            .run()
+    }
 }
 
 impl Run<'_> {

@@ -97,15 +97,7 @@ fn the_server_may_be_behind_a_path_and_named_by_the_kubeconfig() {
 #[test]
 fn a_controller_that_is_not_there_is_explained() {
     let bench = Bench::new();
-    let fetch = |server: &Server, args: &[&str]| {
-        bench
-            .kubeseal(
-                ["--fetch-cert", "--server", &server.url()]
-                    .iter()
-                    .chain(args),
-            )
-            .run()
-    };
+    let fetch = |server: &Server, args: &[&str]| bench.fetch_cert(&server.url(), args);
     fetch(&server(), &["--controller-name=other"])
         .fails("cannot get Service kube-system/other of the controller: services \"x\" not found")
         .hints("--controller-name");

@@ -71,15 +71,7 @@ fn the_single_service_with_the_labels_is_used() {
 #[test]
 fn services_that_nobody_chose_are_named_and_not_used() {
     let bench = Bench::new();
-    let run = |server: &Server, args: &[&str]| {
-        bench
-            .kubeseal(
-                ["--fetch-cert", "--server", &server.url()]
-                    .iter()
-                    .chain(args),
-            )
-            .run()
-    };
+    let run = |server: &Server, args: &[&str]| bench.fetch_cert(&server.url(), args);
     // Anybody might have made a Service in a namespace of theirs.
     let elsewhere = server(&[], &[("vault", "helm")]);
     run(&elsewhere, &[])
