@@ -3,23 +3,27 @@
 //! RSA takes a millisecond of a core for each item, and for each key that doesn't open it. The pool
 //! is as large as the machine has cores, and two at least: objects that may take long take turns, so
 //! that the others go past them. It remembers which key opened what, since that key will open it
-//! again.
+//! again, and maybe what is beside it.
 
-use std::collections::HashMap;
+mod worked;
+
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
-use sealed_secrets_core::fingerprint::Fingerprint;
 use sealed_secrets_core::keyring::{Hint, Keyring};
 use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::desired::{DesiredError, DesiredSecret, Options, desired_secret};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::keys::SharedKeyring;
+use worked::Worked;
 
-/// RSA operations above which an object may take long: a quarter of a second or so.
-const HEAVY: usize = 256;
+/// Items above which an object takes long: a quarter of a second or so.
+const HEAVY_ITEMS: usize = 256;
+/// Items times keys above which it may take long. The likely key fits as a rule, so most objects with
+/// that many take no longer than their items do.
+const HEAVY_OPERATIONS: usize = 4096;
 
 /// Namespace and name of an object.
 pub type ObjectKey = (String, String);
@@ -31,7 +35,7 @@ pub struct Unsealer {
     permits: Arc<Semaphore>,
     /// Of the objects that may take long, one at a time.
     heavy: Arc<Semaphore>,
-    worked: Mutex<HashMap<ObjectKey, Fingerprint>>,
+    worked: Mutex<Worked>,
 }
 
 /// Why there is no desired Secret.
@@ -64,12 +68,12 @@ impl Unsealer {
     /// # Errors
     /// Why there is none.
     pub async fn desired(&self, sealed: Arc<SealedSecret>) -> Result<DesiredSecret, UnsealerError> {
-        let turn = self.turn(rsa_operations(&sealed, &self.keyring())).await?;
+        let turn = self.turn(takes_long(&sealed, &self.keyring())).await?;
         let keyring = self.keyring();
         let key = (sealed.namespace().to_owned(), sealed.name().to_owned());
         let hint = Hint {
             fingerprint: None,
-            last_worked: self.worked().get(&key).copied(),
+            last_worked: self.worked().likely(&key),
             created_at: created_at(&sealed),
         };
         let options = self.options;
@@ -84,19 +88,25 @@ impl Unsealer {
         if let Ok(desired) = &result
             && let Some(worked) = desired.keys_used.first()
         {
-            self.worked().insert(key, *worked);
+            self.worked().insert(&key, *worked);
         }
         result.map_err(UnsealerError::Desired)
     }
 
-    /// Waits until this many RSA operations may be done.
-    async fn turn(&self, operations: usize) -> Result<Turn, UnsealerError> {
+    /// Whether `sealed` may take long while another object does: it would have to wait, and whoever
+    /// waits beside it, too.
+    pub fn would_wait(&self, sealed: &SealedSecret) -> bool {
+        takes_long(sealed, &self.keyring()) && self.heavy.available_permits() == 0
+    }
+
+    /// Waits until an object that takes long, or doesn't, may be unsealed.
+    async fn turn(&self, takes_long: bool) -> Result<Turn, UnsealerError> {
         let acquire = async |semaphore: &Arc<Semaphore>| {
             let acquired = Arc::clone(semaphore).acquire_owned().await;
             acquired.map_err(|_| UnsealerError::Interrupted)
         };
         // First, so that those that wait for it hold up nobody else.
-        let heavy = if operations > HEAVY {
+        let heavy = if takes_long {
             Some(acquire(&self.heavy).await?)
         } else {
             None
@@ -117,7 +127,7 @@ impl Unsealer {
         self.worked().remove(key);
     }
 
-    fn worked(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectKey, Fingerprint>> {
+    fn worked(&self) -> MutexGuard<'_, Worked> {
         // The map is whole after any panic: it is only a cache.
         self.worked.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,10 +139,10 @@ struct Turn {
     _heavy: Option<OwnedSemaphorePermit>,
 }
 
-/// The most that unsealing may take: every key tried on every item.
-fn rsa_operations(sealed: &SealedSecret, keyring: &Keyring) -> usize {
+/// Whether unsealing takes long, or may.
+fn takes_long(sealed: &SealedSecret, keyring: &Keyring) -> bool {
     let items = sealed.spec.encrypted_data.len().max(1);
-    items.saturating_mul(keyring.len())
+    items > HEAVY_ITEMS || items.saturating_mul(keyring.len()) > HEAVY_OPERATIONS
 }
 
 fn created_at(sealed: &SealedSecret) -> Option<Timestamp> {
@@ -148,6 +158,7 @@ mod tests {
     use super::*;
     use futures::FutureExt as _;
     use sealed_secrets_core::keyring::KeyOrder;
+    use sealed_secrets_crds::SealedSecretSpec;
     use tokio::sync::watch;
 
     #[test]
@@ -155,15 +166,26 @@ mod tests {
         let keyring = Arc::new(Keyring::new(KeyOrder::CertNotBefore));
         let (_sender, keyring) = watch::channel(keyring);
         let unsealer = Unsealer::new(keyring, Options::default());
-        let turn = |operations| unsealer.turn(operations).now_or_never();
-        let first = turn(HEAVY + 1).expect("nobody is before it");
+        let turn = |takes_long| unsealer.turn(takes_long).now_or_never();
+        let first = turn(true).expect("nobody is before it");
         for _ in 0..1000 {
-            assert!(turn(HEAVY + 1).is_none());
+            assert!(turn(true).is_none());
         }
         for _ in 0..3 {
-            assert!(turn(HEAVY).expect("there is room beside it").is_ok());
+            assert!(turn(false).expect("there is room beside it").is_ok());
         }
+        let sealed = |items: usize| {
+            let item = |number: usize| (format!("item-{number}"), "x".into());
+            let spec = SealedSecretSpec {
+                encrypted_data: (0..items).map(item).collect(),
+                ..SealedSecretSpec::default()
+            };
+            SealedSecret::new("db", spec)
+        };
+        assert!(unsealer.would_wait(&sealed(HEAVY_ITEMS + 1)));
+        assert!(!unsealer.would_wait(&sealed(HEAVY_ITEMS)));
         drop(first);
-        assert!(turn(HEAVY + 1).expect("the first is done").is_ok());
+        assert!(!unsealer.would_wait(&sealed(HEAVY_ITEMS + 1)));
+        assert!(turn(true).expect("the first is done").is_ok());
     }
 }

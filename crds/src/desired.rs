@@ -107,9 +107,12 @@ pub fn desired_secret(
     let mut failures = Vec::new();
     let mut data = BTreeMap::new();
     let mut keys_used = BTreeSet::new();
+    let mut hint = *hint;
     for (item, value) in &sealed.spec.encrypted_data {
-        match unseal_item(item, value, &label, keyring, hint) {
+        match unseal_item(item, value, &label, keyring, &hint) {
             Ok((plaintext, key)) => {
+                // Most objects are sealed for one key.
+                hint.last_worked = Some(key);
                 keys_used.insert(key);
                 data.insert(item.clone(), plaintext);
             }

@@ -100,6 +100,28 @@ const DB: &str = "kind: Secret\ntype: kubernetes.io/basic-auth\nimmutable: true\
     labels: {app: web}, annotations: {note: x}}\nstringData: {username: admin, password: hunter2}\ndata: {empty: ''}\n";
 
 #[test]
+fn only_the_first_item_has_to_find_its_key() {
+    let mut sealed = seal(DB, Scope::Strict);
+    let annotations = sealed.metadata.annotations.as_mut().unwrap();
+    assert!(annotations.remove(KEY_FINGERPRINT).is_some());
+    let mut keyring = keyring();
+    let template = CertificateTemplate {
+        common_name: String::new(),
+        not_before: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(1),
+        valid_for: SignedDuration::from_hours(24),
+    };
+    let size = KeySize::try_from(2048).unwrap();
+    let newer = KeyPair::generate(&mut StdRng::seed_from_u64(8), size, &template).unwrap();
+    keyring.insert(KeyEntry {
+        name: "newer".to_owned(),
+        created_at: Timestamp::UNIX_EPOCH,
+        pair: newer,
+    });
+    desired_secret(&sealed, &keyring, &Hint::default(), Options::default()).unwrap();
+    assert_eq!(keyring.operations().count(), 2 + 1 + 1);
+}
+
+#[test]
 fn what_is_sealed_unseals_to_the_same_secret_in_every_scope_and_format() {
     for scope in [Scope::Strict, Scope::NamespaceWide, Scope::ClusterWide] {
         let sealed = seal(DB, scope);

@@ -9,6 +9,7 @@ use kube::Api;
 use kube::api::{
     ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams,
 };
+use sealed_secrets_tests::cluster::Cluster;
 use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::scene::Scene;
@@ -21,7 +22,8 @@ fn main() -> ExitCode {
     runner::run([
         cluster_claim!(garbage_in_every_field_stops_nobody).within(Duration::from_secs(600)),
         cluster_claim!(object_of_a_mebibyte_becomes_a_secret),
-        cluster_claim!(object_with_thousands_of_items_becomes_a_secret)
+        cluster_claim!(object_with_thousands_of_items_becomes_a_secret),
+        cluster_claim!(objects_that_take_long_do_not_hold_up_others)
             .within(Duration::from_secs(600)),
         claim!(
             manifest_with_ten_thousand_items_becomes_files,
@@ -243,6 +245,37 @@ async fn object_with_thousands_of_items_becomes_a_secret(context: Context) -> Te
         .delete("many", &DeleteParams::default())
         .await;
     scene.rests().await
+}
+
+/// More objects that take long than there are reconciles at once.
+async fn objects_that_take_long_do_not_hold_up_others(context: Context) -> TestResult {
+    const LARGE: usize = 64;
+    let cluster = Cluster::new(&context).await?;
+    let manifest = secret_manifest(&cluster.namespace, "any", &[("item", "plaintext-of-many")]);
+    let kubeseal = cluster
+        .kubeseal(&context)?
+        .args(["--scope", "cluster-wide"]);
+    let mut sealed: Value = serde_json::from_str(&kubeseal.input(manifest).output().await?)?;
+    let item = sealed["spec"]["encryptedData"]["item"].clone();
+    let items: serde_json::Map<String, Value> = (0..300)
+        .map(|number| (format!("item-{number}"), item.clone()))
+        .collect();
+    sealed["spec"]["encryptedData"] = items.into();
+    let all = api(&cluster.control_plane, &cluster.namespace);
+    for number in 0..LARGE {
+        sealed["metadata"]["name"] = json!(format!("large-{number}"));
+        let object = serde_json::from_value(sealed.clone())?;
+        all.create(&PostParams::default(), &object).await?;
+    }
+    cluster.unseals(&context, "small").await?;
+    let done = cluster
+        .secrets()
+        .list_metadata(&ListParams::default())
+        .await?
+        .items
+        .len();
+    assert!(done < LARGE / 2, "{done}");
+    Ok(())
 }
 
 async fn manifest_with_ten_thousand_items_becomes_files(context: Context) -> TestResult {

@@ -35,6 +35,8 @@ use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
 /// Reconciles under way at once, over all scopes. They wait for the API server most of the time;
 /// RSA has its own bound in [`Unsealer`].
 pub(super) const CONCURRENCY: u16 = 32;
+/// Between two looks of an object that may take long at whether it is its turn.
+const HEAVY_PAUSE: Duration = Duration::from_millis(500);
 /// The SealedSecret resource, for objects that may not have the shape of our type.
 pub(super) fn api_resource() -> ApiResource {
     ApiResource::erase::<SealedSecret>(&())
@@ -255,13 +257,16 @@ async fn reconcile_object(
         Verdict::Nothing => return Ok(None),
         Verdict::Later(pause) => return Ok(Some(pause)),
     }
+    let settled = misfit.is_none() && shared.is_settled(&seen);
+    if !settled && misfit.is_none() && shared.unsealer.would_wait(&sealed) {
+        // Many of them must not take all places.
+        return Ok(Some(HEAVY_PAUSE.mul_f64(rand::random_range(0.5..1.5))));
+    }
     let _measured = metrics.reconcile();
 
     let sealed = Arc::new(sealed);
     let mut written = match misfit {
-        None if shared.is_settled(&seen) => {
-            Written::synced(Change::None, seen.secret_version.clone())
-        }
+        None if settled => Written::synced(Change::None, seen.secret_version.clone()),
         Some(message) => Written::failed(
             Step::Unseal,
             Outcome::Stalled {
