@@ -4,6 +4,9 @@
 //! - `key_secrets`: the keyring from key Secrets, watched;
 //! - `key_secret`: one of them, read and made;
 //! - `key_store`: all of them, as they are at this moment;
+//! - `lease`: which of several replicas writes;
+//! - `gate`: nothing is written by the others;
+//! - `term`: what comes before the first reconcile of one that writes;
 //! - `scope`: what is watched, and the controller over it;
 //! - `reconcile`: one object, start to end;
 //! - `plan`, `difference`: what to do with a Secret, pure;
@@ -21,9 +24,11 @@ mod connect;
 mod deletion;
 mod difference;
 mod events;
+mod gate;
 mod key_secret;
 mod key_secrets;
 mod key_store;
+mod lease;
 mod memory;
 mod plan;
 mod reconcile;
@@ -33,19 +38,22 @@ mod sealed_secrets;
 mod secrets;
 mod settled;
 mod status_update;
+mod term;
 mod throttle;
 mod triggers;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sealed_secrets_crds::desired::Options;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use crate::args::ClusterArgs;
 use crate::http::{self, Listen, Readiness, Servers};
-use crate::keys::{self, RenewError};
+use crate::keys::{self, RenewError, SharedKeyring};
+use crate::leadership::{Seat, Tenure};
 use crate::metrics::Metrics;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
@@ -85,17 +93,17 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
     );
     let stop = shutdown::on_signal().map_err(ClusterError::Signals)?;
     let key_requests = keys::requests().map_err(ClusterError::Signals)?;
+    let (seat, leadership) = Seat::new();
+    let gate = gate::Gate::new(leadership.clone());
     let throttle = throttle::Throttle::new(args.kubeclient_qps, args.kubeclient_burst);
-    let connection = connect::connect(throttle).await?;
+    let connection = connect::connect(throttle, &gate).await?;
     tracing::info!(namespace = connection.namespace, "connected");
-    let client = connection.client;
 
     let metrics = Metrics::new(args.metrics.metrics_omit_secret_labels);
     let (key_secrets, keyring) = key_secrets::KeySecrets::new(
-        client.clone(),
-        &connection.namespace,
-        &connection.cluster,
+        &connection,
         args.keys.clone(),
+        leadership.clone(),
         metrics.clone(),
     );
     let listen = Listen {
@@ -105,44 +113,77 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         limits: args.http.limits(),
     };
     let servers = Servers::start(listen, keyring.clone(), &metrics, &stop).await?;
-    tokio::select! {
-        () = stop.cancelled() => return Ok(()),
-        started = key_secrets.start(key_requests) => started?,
-    }
-
-    let options = Options {
-        accept_deprecated_v1_data: args.accept_deprecated_v1_data,
+    let direct = connection.direct.clone();
+    let election = if args.leader_elect {
+        metrics.leads(false);
+        let namespace = &connection.namespace;
+        Some(lease::Election::stand(
+            direct,
+            namespace,
+            seat,
+            gate,
+            metrics.clone(),
+        ))
+    } else {
+        seat.settle(Tenure::Alone, Instant::now());
+        None
     };
-    let settled = Arc::new(settled::Settled::new(client.clone(), &connection.namespace));
-    let current = keyring.borrow().clone();
-    settled.load(&current).await;
-    let shared = Arc::new(reconcile::Shared::new(
-        client,
-        Unsealer::new(keyring.clone(), options),
-        metrics,
-        settings(&args),
-        Arc::clone(&settled),
-        stop.clone(),
-    ));
+    let namespace = &connection.namespace;
+    let settled = Arc::new(settled::Settled::new(connection.client.clone(), namespace));
     let kept = {
         let (settled, keyring, stop) = (Arc::clone(&settled), keyring.clone(), stop.clone());
         tokio::spawn(async move { settled.keep(keyring, stop).await })
     };
-    let mut scopes = JoinSet::new();
-    let mut lists = Vec::new();
-    for scope in scope::scopes(&args, &connection.namespace) {
-        let (listed, list) = oneshot::channel();
-        scopes.spawn(scope.run(Arc::clone(&shared), keyring.clone(), listed, stop.clone()));
-        lists.push(list);
-    }
-    tokio::spawn(ready_when_listed(lists, servers.readiness.clone()));
-    while let Some(ended) = scopes.join_next().await {
-        ended.map_err(ClusterError::Ended)?;
-    }
-    kept.await.map_err(ClusterError::Ended)?;
+    let shared = Arc::new(reconcile::Shared::new(
+        connection.client,
+        Unsealer::new(keyring.clone(), options(&args)),
+        metrics,
+        settings(&args),
+        Arc::clone(&settled),
+        term::Terms::start(leadership, keyring.clone(), Arc::clone(&settled)),
+        stop.clone(),
+    ));
+    let ended = tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        started = key_secrets.start(key_requests) => match started {
+            Ok(()) => {
+                let scopes = scope::scopes(&args, &connection.namespace);
+                work(scopes, &shared, &keyring, &servers.readiness, &stop).await
+            }
+            Err(error) => Err(error.into()),
+        },
+    };
+    // No reconcile is under way any more, and until the Lease is given back it is ours.
+    kept.abort();
     settled.store().await;
+    if let Some(election) = election {
+        election.resign().await;
+    }
+    ended?;
     servers.stopped().await;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Reconciles what is in the scopes until `stop`.
+async fn work(
+    scopes: Vec<scope::Scope>,
+    shared: &Arc<reconcile::Shared>,
+    keyring: &SharedKeyring,
+    readiness: &Readiness,
+    stop: &CancellationToken,
+) -> Result<(), ClusterError> {
+    let mut running = JoinSet::new();
+    let mut lists = Vec::new();
+    for scope in scopes {
+        let (listed, list) = oneshot::channel();
+        running.spawn(scope.run(Arc::clone(shared), keyring.clone(), listed, stop.clone()));
+        lists.push(list);
+    }
+    tokio::spawn(ready_when_listed(lists, readiness.clone()));
+    while let Some(ended) = running.join_next().await {
+        ended.map_err(ClusterError::Ended)?;
+    }
     Ok(())
 }
 
@@ -158,6 +199,12 @@ async fn ready_when_listed(lists: Vec<oneshot::Receiver<()>>, readiness: Readine
     let others = futures::future::join_all(lists);
     let _ = tokio::time::timeout(OTHER_SCOPES, others).await;
     readiness.set_listed();
+}
+
+fn options(args: &ClusterArgs) -> Options {
+    Options {
+        accept_deprecated_v1_data: args.accept_deprecated_v1_data,
+    }
 }
 
 fn settings(args: &ClusterArgs) -> reconcile::Settings {

@@ -23,7 +23,7 @@ use tokio::sync::watch;
 use crate::metrics::Metrics;
 
 pub use generation::GenerateError;
-pub use renewer::{KeyStore, RenewError, Renewer, requests};
+pub use renewer::{KeyStore, Occasion, RenewError, Renewer, requests};
 
 /// The keyring of the moment; receivers hear of every change.
 pub type SharedKeyring = watch::Receiver<Arc<Keyring>>;

@@ -10,6 +10,7 @@ pub mod gcra;
 pub mod go_duration;
 pub mod http;
 pub mod keys;
+pub mod leadership;
 pub mod logging;
 pub mod metrics;
 pub mod report;

@@ -15,12 +15,15 @@
 //! | `private_key_operations_total` | counter | |
 //! | `drift_corrected_total` | counter | `namespace` |
 //! | `objects` | gauge | `condition`, `status` |
+//! | `leader` | gauge | |
 //!
 //! The first six are the reference's. Besides, `process_*` on Linux. No label takes a value that a
-//! client of the HTTP API chose, and what names an object goes with the object.
+//! client of the HTTP API chose, and what names an object goes with the object. `condition_info` and
+//! `objects` are told by the replica that writes, so that sums over several are right.
 
 mod http;
 mod keys;
+mod leader;
 mod namespaces;
 mod objects;
 mod operations;
@@ -44,6 +47,7 @@ use crate::unsealer::ObjectKey;
 
 pub(crate) use http::observe;
 use keys::Keys;
+use leader::Leader;
 use namespaces::Namespaces;
 use objects::Objects;
 use operations::PrivateKeyOperations;
@@ -123,6 +127,7 @@ struct Inner {
     drift_corrected: IntCounterVec,
     keys: Keys,
     operations: PrivateKeyOperations,
+    leader: Leader,
     objects: Objects,
     namespaces: Namespaces,
     queue: Queue,
@@ -131,6 +136,7 @@ struct Inner {
 impl Metrics {
     /// Everything at zero. With `omit_secret_labels` nothing names a single SealedSecret.
     pub fn new(omit_secret_labels: bool) -> Self {
+        let leader = Leader::default();
         let inner = Inner {
             registry: Registry::new(),
             unseal_requests: valid(IntCounter::with_opts(opts(
@@ -173,7 +179,8 @@ impl Metrics {
             )),
             keys: Keys::default(),
             operations: PrivateKeyOperations::default(),
-            objects: Objects::new(omit_secret_labels),
+            objects: Objects::new(omit_secret_labels, leader.clone()),
+            leader,
             namespaces: Namespaces::default(),
             queue: Queue::default(),
         };
@@ -212,6 +219,11 @@ impl Metrics {
         self.0.drift_corrected.with_label_values(&[namespace]).inc();
     }
 
+    /// Whether this replica writes; until this is said, it does.
+    pub fn leads(&self, leads: bool) {
+        self.0.leader.set(leads);
+    }
+
     /// Remembers which keys there are, and how many more could not be loaded.
     pub fn keys(&self, keyring: &Keyring, bad: usize) {
         self.0.keys.set(keyring, bad);
@@ -235,7 +247,9 @@ impl Metrics {
         if !self.0.objects.remove(key) {
             return;
         }
-        self.0.unseal_requests.inc();
+        if self.0.leader.leads() {
+            self.0.unseal_requests.inc();
+        }
         for namespace in self.0.namespaces.leave(&key.0) {
             self.forget_namespace(&namespace);
         }
@@ -312,6 +326,7 @@ impl Inner {
             Box::new(self.reconcile_duration.clone()),
             Box::new(self.drift_corrected.clone()),
             Box::new(self.keys.clone()),
+            Box::new(self.leader.clone()),
             Box::new(self.operations.clone()),
             Box::new(self.objects.clone()),
             Box::new(self.queue.clone()),

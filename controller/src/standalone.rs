@@ -35,6 +35,7 @@ use key_store::FolderKeys;
 use crate::args::{KeyArgs, StandaloneArgs};
 use crate::http::{self, Listen, Servers};
 use crate::keys::{self, RenewError, Renewer};
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
@@ -175,7 +176,7 @@ async fn first_keys(
     folder: &key_folder::KeyFolder,
     args: KeyArgs,
 ) -> Result<Renewer<FolderKeys>, StandaloneError> {
-    let mut renewer = Renewer::new(FolderKeys::new(folder.clone()), args);
+    let mut renewer = Renewer::new(FolderKeys::new(folder.clone()), args, Leadership::alone());
     loop {
         let (keyring, unusable) = folder.read()?;
         if keyring.is_empty() && unusable {

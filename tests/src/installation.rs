@@ -89,6 +89,13 @@ impl Installation {
         format!("{}:{METRICS_PORT}", self.address)
     }
 
+    /// The name of the Pod that a program started here believes to be: one for each address, as a
+    /// container that is started again finds itself in the same Pod.
+    #[must_use]
+    pub fn pod_name(&self) -> String {
+        format!("{NAME}-{}", self.address.to_string().replace('.', "-"))
+    }
+
     /// The service account of the controller.
     #[must_use]
     pub fn identity(&self) -> &Identity {
@@ -165,6 +172,7 @@ impl Installation {
         arguments: &[&str],
     ) -> Result<Process, TestError> {
         let program = program
+            .env("POD_NAME", self.pod_name())
             .args(["--key-size=2048", "--listen-addr", &self.http()])
             .args(["--listen-metrics-addr", &self.metrics()])
             .args(arguments);

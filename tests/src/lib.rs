@@ -27,6 +27,7 @@ pub mod plaintexts;
 pub mod preparation;
 pub mod process;
 pub mod proxy;
+pub mod replicas;
 pub mod runner;
 pub mod scene;
 pub mod sealed;

@@ -47,7 +47,7 @@ use tokio_rustls::{
 };
 
 pub use fault::{Fault, Matching};
-pub use request::{Request, Verb};
+pub use request::{Answered, Request, Verb};
 
 use crate::{
     TestError,
@@ -55,7 +55,7 @@ use crate::{
     proxy::fault::{Faults, Rule},
 };
 
-/// Where the proxy listens, on the control plane's address.
+/// Where a proxy listens, on the control plane's address, unless told otherwise.
 const PORT: u16 = 7443;
 
 type Body = UnsyncBoxBody<Bytes, Interruption>;
@@ -77,6 +77,7 @@ enum Interruption {
 /// A running proxy; it and its connections end when it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
+    port: u16,
     faults: Arc<Faults>,
     cuts: watch::Sender<()>,
     listening: JoinHandle<()>,
@@ -118,9 +119,17 @@ impl Proxy {
     /// # Errors
     /// Fails when its port or certificates can't be used.
     pub async fn start(control_plane: &ControlPlane) -> Result<Self, ProxyError> {
+        Self::start_at(control_plane, PORT).await
+    }
+
+    /// Like [`Self::start`], at any port of the control plane's address: for several of them.
+    ///
+    /// # Errors
+    /// Fails when the port or the certificates can't be used.
+    pub async fn start_at(control_plane: &ControlPlane, port: u16) -> Result<Self, ProxyError> {
         let ip = control_plane.address();
         let (acceptor, connector) = tls(control_plane)?;
-        let address = SocketAddr::from((ip, PORT));
+        let address = SocketAddr::from((ip, port));
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| ProxyError::Listen { address, source })?;
@@ -134,6 +143,7 @@ impl Proxy {
         let (cuts, cut) = watch::channel(());
         let listening = tokio::spawn(listen(listener, acceptor, upstream, cut));
         Ok(Self {
+            port,
             faults,
             cuts,
             listening,
@@ -143,7 +153,7 @@ impl Proxy {
     /// The port to give to clients, on the control plane's address.
     #[must_use]
     pub fn port(&self) -> u16 {
-        PORT
+        self.port
     }
 
     /// From now on, requests that match meet the fault. Where several rules match, the newest counts.
@@ -246,6 +256,7 @@ async fn answer(
     match fault {
         None | Some(Fault::Slow(_) | Fault::Silent) => {
             let answer = upstream.ask(forward, http).await?;
+            upstream.faults.answered(&request, answer.status().as_u16());
             let faults = Arc::clone(&upstream.faults);
             Ok(answer.map(|body| stream::troubled(body, request, faults)))
         }
@@ -253,7 +264,9 @@ async fn answer(
         Some(Fault::GoneEvent) => Ok(gone_event()?),
         Some(Fault::Cut) => Err(Interruption::OnCommand),
         Some(Fault::LoseAnswer) => {
-            upstream.ask(forward, http).await?.collect().await?;
+            let answer = upstream.ask(forward, http).await?;
+            upstream.faults.answered(&request, answer.status().as_u16());
+            answer.collect().await?;
             Err(Interruption::OnCommand)
         }
         Some(Fault::Hang) => {

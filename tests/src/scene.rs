@@ -167,7 +167,7 @@ impl Scene {
         Ok(())
     }
 
-    /// Waits until the controller rests: no requests but watches, and hardly any processor time.
+    /// Waits until the controller rests: no requests but watches and renewals of its Lease, and hardly any processor time.
     ///
     /// # Errors
     /// Fails when it has ended, or never rests.
@@ -184,7 +184,7 @@ impl Scene {
                 tokio::time::sleep(IDLE_WINDOW).await;
                 let used = controller.cpu_time()? - before;
                 let mut asked = proxy.requests(&Matching::everything());
-                asked.retain(|request| request.verb != Verb::Watch);
+                asked.retain(|request| request.verb != Verb::Watch && !request.is_of_election());
                 if asked.is_empty() && used < IDLE_CPU {
                     return Ok(Some(()));
                 }

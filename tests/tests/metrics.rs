@@ -42,7 +42,7 @@ const REQUESTS: &str = "sealed_secrets_controller_unseal_requests_total";
 const ERRORS: &str = "sealed_secrets_controller_unseal_errors_total";
 
 /// Every metric of ours with its type and labels. The first six are the reference's.
-const METRICS: [(&str, &str, &[&str]); 14] = [
+const METRICS: [(&str, &str, &[&str]); 15] = [
     ("build_info", "gauge", &["revision"]),
     ("unseal_requests_total", "counter", &[]),
     ("unseal_errors_total", "counter", &["namespace", "reason"]),
@@ -82,6 +82,7 @@ const METRICS: [(&str, &str, &[&str]); 14] = [
     ("key_load_errors", "gauge", &[]),
     ("drift_corrected_total", "counter", &["namespace"]),
     ("objects", "gauge", &["condition", "status"]),
+    ("leader", "gauge", &[]),
 ];
 
 /// Those of the process, under the names that every client library gives them.

@@ -54,6 +54,9 @@ pub struct ClusterArgs {
     /// Requests beyond --kubeclient-qps that may go at once.
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub kubeclient_burst: u32,
+    /// Agree by a Lease with other replicas on one that writes; without it, each writes as if it were alone.
+    #[arg(long, default_value_t = true, action = ArgAction::Set, value_parser = value::boolean, value_name = "BOOL")]
+    pub leader_elect: bool,
     /// Accepted for compatibility: keys that appear, change or go are always noticed.
     #[arg(long, default_value_t = false, action = ArgAction::Set, value_parser = value::boolean, value_name = "BOOL")]
     pub watch_for_secrets: bool,

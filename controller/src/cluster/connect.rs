@@ -7,6 +7,7 @@ use std::time::Duration;
 use kube::client::ClientBuilder;
 use kube::{Client, Config};
 
+use super::gate::Gate;
 use super::throttle::Throttle;
 
 /// Where a pod finds its namespace.
@@ -30,14 +31,18 @@ pub enum ConnectError {
 }
 
 pub(super) struct Connection {
+    /// For all that goes on by itself: writes only while this replica leads, at the pace of the throttle.
     pub(super) client: Client,
+    /// For what doesn't depend on who leads, and must not wait: the Lease itself, and a key that was
+    /// asked for.
+    pub(super) direct: Client,
     /// Where the keys are.
     pub(super) namespace: String,
     /// What tells this cluster from others: its certificate authority and address.
     pub(super) cluster: Vec<u8>,
 }
 
-pub(super) async fn connect(throttle: Throttle) -> Result<Connection, ConnectError> {
+pub(super) async fn connect(throttle: Throttle, gate: &Gate) -> Result<Connection, ConnectError> {
     let mut config = Config::infer()
         .await
         .map_err(|error| ConnectError::Config(Box::new(error)))?;
@@ -46,12 +51,17 @@ pub(super) async fn connect(throttle: Throttle) -> Result<Connection, ConnectErr
     let cluster = authority.chain(config.cluster_url.to_string().into_bytes());
     let cluster = cluster.collect();
     config.read_timeout = Some(READ_TIMEOUT);
-    let client = ClientBuilder::try_from(config)
-        .map_err(|error| ConnectError::Client(Box::new(error)))?
-        .with_layer(&throttle)
-        .build();
+    let builder = |config: Config| {
+        let builder = ClientBuilder::try_from(config);
+        builder.map_err(|error| ConnectError::Client(Box::new(error)))
+    };
+    let direct = builder(config.clone())?.build();
+    // The throttle is outside of the gate: what waited for long is asked whether it still may.
+    let client = builder(config)?.with_layer(gate).with_layer(&throttle);
+    let client = client.build();
     Ok(Connection {
         client,
+        direct,
         namespace,
         cluster,
     })

@@ -11,6 +11,7 @@ use kube::api::{DeleteParams, Preconditions};
 use kube::{Api, Client};
 use tokio_util::sync::CancellationToken;
 
+use super::gate::is_not_leading;
 use super::plan::{controller, is_of};
 use super::sealed_secrets;
 use crate::unsealer::ObjectKey;
@@ -36,6 +37,7 @@ pub(super) async fn delete_secret(
                 }
                 return;
             }
+            Err(error) if is_not_leading(&error) => return,
             Err(error) => {
                 tracing::warn!(key, error = %crate::describe(&error), "cannot delete the Secret of a SealedSecret that has gone");
             }

@@ -19,6 +19,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
+use super::gate::is_not_leading;
 use crate::report::Report;
 use book::{Book, Entry};
 
@@ -57,6 +58,7 @@ impl Recorder {
                 let write = write(&client, &note, &entry);
                 match tokio::time::timeout(TIMEOUT, write).await {
                     Ok(Ok(())) => {}
+                    Ok(Err(error)) if is_not_leading(&error) => {}
                     Ok(Err(error)) => {
                         tracing::warn!(error = %crate::describe(&error), "cannot write an event");
                     }

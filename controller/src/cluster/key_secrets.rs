@@ -14,12 +14,14 @@ use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, ResourceExt as _};
 use tokio::signal::unix::Signal;
 
+use super::connect::Connection;
 use super::events;
 use super::key_secret::{KeySecret, is_legacy, selector};
 use super::key_store::{ClusterKeys, KeyStoreError};
 use super::relisting;
 use crate::args::KeyArgs;
 use crate::keys::{Publisher, RenewError, Renewer, SharedKeyring, keyring_of};
+use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::report;
 
@@ -37,6 +39,7 @@ pub(super) struct KeySecrets {
     watched: Watches,
     publisher: Publisher,
     renewer: Renewer<ClusterKeys>,
+    leadership: Leadership,
     keyring: SharedKeyring,
 }
 
@@ -57,35 +60,36 @@ enum Source {
 type Secrets = BTreeMap<String, KeySecret>;
 
 impl KeySecrets {
-    /// A keyring that is empty until [`KeySecrets::start`]. `cluster` tells this cluster from others.
+    /// A keyring that is empty until [`KeySecrets::start`].
     pub(super) fn new(
-        client: Client,
-        namespace: &str,
-        cluster: &[u8],
+        connection: &Connection,
         args: KeyArgs,
+        leadership: Leadership,
         metrics: Metrics,
     ) -> (Self, SharedKeyring) {
         let (publisher, keyring) = Publisher::new(args.key_order_priority, metrics);
         let watched = Watches {
-            api: Api::namespaced(client.clone(), namespace),
+            api: Api::namespaced(connection.client.clone(), &connection.namespace),
             legacy_name: args.key_prefix.clone(),
         };
-        let store = ClusterKeys::new(client.clone(), namespace, cluster, args.clone());
+        let store = ClusterKeys::new(connection, args.clone());
         let keys = Self {
-            client,
+            client: connection.client.clone(),
             watched,
             publisher,
-            renewer: Renewer::new(store, args),
+            renewer: Renewer::new(store, args, leadership.clone()),
+            leadership,
             keyring: keyring.clone(),
         };
         (keys, keyring)
     }
 
     /// Finds the keys, makes one if there is none or the cutoff time wants it, then keeps watching
-    /// and renewing.
+    /// and renewing. A replica that doesn't lead takes what there is, be it nothing.
     ///
     /// Waits for an API server that is away.
     pub(super) async fn start(mut self, requests: Signal) -> Result<(), KeySecretsError> {
+        self.leadership.decided().await;
         let mut pause = FIRST_PAUSE;
         while let Err(error) = self.find_or_make().await {
             if !matches!(error, RenewError::Store(KeyStoreError::Request { .. })) {

@@ -6,13 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{ListParams, PostParams};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, ResourceExt as _};
 use sealed_secrets_core::key_pair::KeyPair;
 use sealed_secrets_core::keyring::Keyring;
 
+use super::connect::Connection;
 use super::key_secret::{KeySecret, is_legacy, key_secret, selector};
 use crate::args::KeyArgs;
-use crate::keys::{KeyStore, keyring_of};
+use crate::keys::{KeyStore, Occasion, keyring_of};
 
 /// Those who make the first key within one such time give it the same name. Short, so that a key
 /// that was lost, and is restored under its name, doesn't meet the one that was made after it.
@@ -52,19 +53,23 @@ pub enum KeyStoreError {
 /// The key Secrets of the controller's namespace.
 #[derive(Clone, Debug)]
 pub(super) struct ClusterKeys {
+    /// Writes only while this replica leads.
     api: Api<Secret>,
+    /// Writes always.
+    direct: Api<Secret>,
     namespace: String,
     place: Vec<u8>,
     args: KeyArgs,
 }
 
 impl ClusterKeys {
-    /// `cluster` is what tells this cluster from others.
-    pub(super) fn new(client: Client, namespace: &str, cluster: &[u8], args: KeyArgs) -> Self {
+    pub(super) fn new(connection: &Connection, args: KeyArgs) -> Self {
+        let namespace = &connection.namespace;
         Self {
-            api: Api::namespaced(client, namespace),
-            namespace: namespace.to_owned(),
-            place: [cluster, b"/", namespace.as_bytes()].concat(),
+            api: Api::namespaced(connection.client.clone(), namespace),
+            direct: Api::namespaced(connection.direct.clone(), namespace),
+            namespace: namespace.clone(),
+            place: [&connection.cluster, b"/".as_slice(), namespace.as_bytes()].concat(),
             args,
         }
     }
@@ -129,9 +134,18 @@ impl KeyStore for ClusterKeys {
         Ok(keyring_of(self.args.key_order_priority, candidates).0)
     }
 
-    async fn create(&self, name: &str, pair: &KeyPair) -> Result<bool, KeyStoreError> {
+    async fn create(
+        &self,
+        name: &str,
+        pair: &KeyPair,
+        occasion: Occasion,
+    ) -> Result<bool, KeyStoreError> {
         let secret = key_secret(name, pair, &self.args);
-        match self.api.create(&PostParams::default(), &secret).await {
+        let api = match occasion {
+            Occasion::Due => &self.api,
+            Occasion::Asked => &self.direct,
+        };
+        match api.create(&PostParams::default(), &secret).await {
             Ok(_) => Ok(true),
             Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => Ok(false),
             Err(error) => Err(self.failed("create", error)),

@@ -26,6 +26,7 @@ use super::memory::{Conclusion, Memory, Policy, Seen, Verdict};
 use super::secrets::SecretMetadata;
 use super::settled::{Evidence, Settled};
 use super::status_update::{self, StatusWrite};
+use super::term::Terms;
 use super::triggers::key_of;
 use crate::metrics::{self, Metrics, UnsealError};
 use crate::report::{Change, Step, named, report};
@@ -62,6 +63,7 @@ pub(super) struct Shared {
     settled: Arc<Settled>,
     events: Recorder,
     permits: Semaphore,
+    pub(super) terms: Terms,
     stop: CancellationToken,
 }
 
@@ -108,6 +110,7 @@ impl Shared {
         metrics: Metrics,
         settings: Settings,
         settled: Arc<Settled>,
+        terms: Terms,
         stop: CancellationToken,
     ) -> Self {
         Self {
@@ -119,6 +122,7 @@ impl Shared {
             settings,
             settled,
             permits: Semaphore::new(usize::from(CONCURRENCY)),
+            terms,
             stop,
         }
     }
@@ -132,7 +136,7 @@ impl Shared {
             return;
         };
         self.settled.remove(&uid);
-        if self.settings.delete_secrets {
+        if self.settings.delete_secrets && self.terms.current().is_some() {
             let (client, stop) = (self.client.clone(), self.stop.clone());
             tokio::spawn(deletion::delete_secret(client, key, uid, stop));
         }
@@ -251,6 +255,11 @@ async fn reconcile_object(
         status: sealed.status.clone(),
         secret_version: context.secret_version(key),
     };
+    // Followers conclude nothing: what they would remember, others may have changed since.
+    let Some(term) = shared.terms.current() else {
+        return Ok(None);
+    };
+    let over = || shared.terms.current() != Some(term);
     let keyring = shared.unsealer.keyring();
     match memory.verdict(key, &seen, &keyring, Instant::now()) {
         Verdict::Reconcile => {}
@@ -288,6 +297,10 @@ async fn reconcile_object(
                 })?
         }
     };
+    if over() {
+        // The next term looks at every object, and what failed may only have been too late.
+        return Ok(None);
+    }
     if written.outcome.is_synced() {
         // Whatever becomes of the status.
         memory.made(key, &seen);
@@ -316,7 +329,11 @@ async fn reconcile_object(
         let write = if shared.settings.update_status {
             let writing =
                 status_update::write(&shared.client, object, status, &written.outcome, now);
-            let Ok(result) = tokio::time::timeout(TIMEOUT, writing).await else {
+            let result = tokio::time::timeout(TIMEOUT, writing).await;
+            if over() {
+                return Ok(None);
+            }
+            let Ok(result) = result else {
                 metrics.unseal_error(UnsealError::Status, &key.0);
                 let object = title(object);
                 return Err(ReconcileError::Timeout { object });

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::reconcile::{self, CONCURRENCY, Context, Shared, api_resource};
+use super::term::Terms;
 use super::triggers::Triggers;
 use super::{sealed_secrets, secrets};
 use crate::args::{ClusterArgs, LabelSelector};
@@ -66,6 +67,7 @@ impl Scope {
             all.clone(),
             stop.clone(),
         );
+        tokio::spawn(resync_on_new_term(shared.terms.from_now_on(), all.clone()));
         tokio::spawn(resync_on_new_keys(keyring, all));
         // Without knowing what Secrets there are, every object would cost a request to find out.
         tokio::select! {
@@ -125,6 +127,15 @@ async fn missing(client: Client, namespace: Option<String>) {
 /// A key that appears may open what none could, so every object is looked at again.
 async fn resync_on_new_keys(mut keyring: SharedKeyring, all: mpsc::Sender<()>) {
     while keyring.changed().await.is_ok() {
+        if all.send(()).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Others may have led in between, and what they did and didn't is unknown.
+async fn resync_on_new_term(mut terms: Terms, all: mpsc::Sender<()>) {
+    while terms.begun().await {
         if all.send(()).await.is_err() {
             return;
         }

@@ -25,6 +25,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::is_not_leading;
 use crate::keys::SharedKeyring;
 use records::{Records, Stored};
 
@@ -214,7 +215,8 @@ impl Settled {
             return;
         };
         state.dirty = true;
-        if !std::mem::replace(&mut state.told, true) {
+        // Then the records are another replica's to store.
+        if !is_not_leading(&error) && !std::mem::replace(&mut state.told, true) {
             tracing::warn!(error = %crate::describe(&error), "cannot store which objects are settled; a restart will unseal them once more");
         }
     }

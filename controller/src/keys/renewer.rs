@@ -19,6 +19,7 @@ use super::name::{Follows, key_name};
 use super::renewal::{Next, Reason, Schedule};
 use super::{GenerateError, SharedKeyring, generation};
 use crate::args::KeyArgs;
+use crate::leadership::Leadership;
 
 /// Longest sleep: timers don't count the time that a machine is suspended.
 const LOOK: Duration = Duration::from_secs(30);
@@ -26,6 +27,15 @@ const LOOK: Duration = Duration::from_secs(30);
 const ARRIVAL: Duration = Duration::from_secs(5);
 /// Names to try. They are taken by retired keys, of which there can't be many with these names.
 const ATTEMPTS: u32 = 100;
+
+/// What brings about a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// It is due: for whoever leads to make.
+    Due,
+    /// Somebody asked this very process for it.
+    Asked,
+}
 
 /// Where keys are kept.
 pub trait KeyStore: Send + Sync + 'static {
@@ -51,6 +61,7 @@ pub trait KeyStore: Send + Sync + 'static {
         &self,
         name: &str,
         pair: &KeyPair,
+        occasion: Occasion,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 }
 
@@ -87,6 +98,7 @@ pub fn requests() -> io::Result<Signal> {
 pub struct Renewer<S> {
     store: S,
     args: KeyArgs,
+    leadership: Leadership,
     schedule: Schedule,
     /// The newest key when a request was first looked at, which may have to be tried again.
     asked_after: Option<Fingerprint>,
@@ -95,8 +107,8 @@ pub struct Renewer<S> {
 }
 
 impl<S: KeyStore> Renewer<S> {
-    /// With the schedule of `args`.
-    pub fn new(store: S, args: KeyArgs) -> Self {
+    /// With the schedule of `args`, for as long as this process leads.
+    pub fn new(store: S, args: KeyArgs, leadership: Leadership) -> Self {
         if !args.key_renew_period.is_zero() && args.key_ttl < args.key_renew_period {
             tracing::warn!(
                 "--key-ttl is shorter than --key-renew-period: in between nobody can seal"
@@ -106,6 +118,7 @@ impl<S: KeyStore> Renewer<S> {
             schedule: Schedule::new(args.key_renew_period, args.key_cutoff_time.0),
             store,
             args,
+            leadership,
             asked_after: None,
             names: BTreeSet::new(),
         }
@@ -117,12 +130,15 @@ impl<S: KeyStore> Renewer<S> {
     }
 
     /// Makes what must be there before anybody is served: the first key, and one after the cutoff.
-    /// Returns whether anything was missing.
+    /// Returns whether anything was missing. Where others lead it is theirs to make.
     ///
     /// # Errors
     /// There is no key and none can be made. Any other failure is tried again by [`Renewer::run`].
     pub async fn make_ready(&mut self, keyring: &Keyring) -> Result<bool, RenewError<S::Error>> {
         self.remember(keyring);
+        if !self.leadership.holds() {
+            return Ok(false);
+        }
         let Next::Make(reason) = self.schedule.next(Timestamp::now(), keyring) else {
             return Ok(false);
         };
@@ -142,11 +158,14 @@ impl<S: KeyStore> Renewer<S> {
 
     /// Makes keys for as long as the process lives.
     pub async fn run(mut self, mut keyring: SharedKeyring, mut requests: Signal) {
+        let mut leadership = self.leadership.clone();
         loop {
+            let leads = leadership.holds();
             let current = keyring.borrow_and_update().clone();
             self.remember(&current);
             let rest = match self.schedule.next(Timestamp::now(), &current) {
                 Next::Wait(rest) => rest,
+                Next::Make(reason) if !leads && occasion(reason) == Occasion::Due => LOOK,
                 Next::Make(reason) => {
                     match self.make(reason).await {
                         Ok(made) => {
@@ -154,6 +173,8 @@ impl<S: KeyStore> Renewer<S> {
                             // If it is late, the store is asked again.
                             let _ = tokio::time::timeout(ARRIVAL, arrived).await;
                         }
+                        // It is another's to make now.
+                        Err(_) if leads && !leadership.holds() => {}
                         Err(error) => self.complain(&error),
                     }
                     continue;
@@ -161,6 +182,7 @@ impl<S: KeyStore> Renewer<S> {
             };
             tokio::select! {
                 changed = keyring.changed() => if changed.is_err() { return },
+                () = leadership.changed() => {}
                 _ = requests.recv() => self.schedule.request(),
                 () = tokio::time::sleep(rest.min(LOOK)) => {}
             }
@@ -225,7 +247,7 @@ impl<S: KeyStore> Renewer<S> {
             if gone {
                 continue;
             }
-            let stored = self.store.create(&name, &pair).await;
+            let stored = self.store.create(&name, &pair, occasion(reason)).await;
             if stored.map_err(RenewError::Store)? {
                 tracing::info!(
                     key = name,
@@ -257,6 +279,13 @@ impl<S: KeyStore> Renewer<S> {
             Next::Make(_) => None,
             Next::Wait(_) => newest,
         }
+    }
+}
+
+fn occasion(reason: Reason) -> Occasion {
+    match reason {
+        Reason::First | Reason::Cutoff | Reason::Period => Occasion::Due,
+        Reason::Request => Occasion::Asked,
     }
 }
 
@@ -325,7 +354,7 @@ mod tests {
         fn renewer(&self) -> Renewer<Memory> {
             let line = ["c", "--key-size=2048", "--key-renew-period=1h"];
             let args = Args::read(line).unwrap().cluster.keys;
-            Renewer::new(self.clone(), args)
+            Renewer::new(self.clone(), args, Leadership::alone())
         }
 
         /// Lets the keys there are have been made two periods ago.
@@ -374,7 +403,7 @@ mod tests {
             Ok(keyring_of(KeyOrder::CertNotBefore, keys.into_iter().map(Ok)).0)
         }
 
-        async fn create(&self, name: &str, pair: &KeyPair) -> Result<bool, Lost> {
+        async fn create(&self, name: &str, pair: &KeyPair, _: Occasion) -> Result<bool, Lost> {
             tokio::task::yield_now().await;
             let mut content = self.content();
             let taken = content.keys.iter().any(|key| key.name == name);

@@ -7,6 +7,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use sealed_secrets_crds::sealed_secret::Condition;
 
+use super::leader::Leader;
 use super::sample::GaugeFamily;
 use crate::unsealer::ObjectKey;
 
@@ -23,6 +24,7 @@ struct Inner {
     /// `None` where nothing may name a single object.
     condition_info: Option<GaugeFamily>,
     objects: GaugeFamily,
+    leader: Leader,
 }
 
 #[derive(Debug)]
@@ -33,7 +35,7 @@ struct Object {
 }
 
 impl Objects {
-    pub(super) fn new(omit_secret_labels: bool) -> Self {
+    pub(super) fn new(omit_secret_labels: bool, leader: Leader) -> Self {
         let condition_info = (!omit_secret_labels).then(|| {
             GaugeFamily::new(
                 "condition_info",
@@ -55,6 +57,7 @@ impl Objects {
             known: Mutex::default(),
             condition_info,
             objects,
+            leader,
         }))
     }
 
@@ -100,6 +103,9 @@ impl Collector for Objects {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
+        if !self.0.leader.leads() {
+            return Vec::new();
+        }
         let known = self.known();
         // None is a number too: dashboards and alerts tell it from a controller that is gone.
         let mut counts = BTreeMap::from([((SYNCED, "True"), 0_u32), ((SYNCED, "False"), 0)]);
@@ -197,6 +203,20 @@ mod tests {
                 r#"objects{condition="Synced",status="True"} 0"#,
             ]
         );
+    }
+
+    #[test]
+    fn only_the_replica_that_writes_tells_of_objects() {
+        let metrics = Metrics::new(false);
+        let key: ObjectKey = ("shop".to_owned(), "db".to_owned());
+        metrics.leads(false);
+        metrics.object(&key, None, &conditions(&[("Synced", "True")]));
+        assert!(lines(&metrics).is_empty());
+        let leader = "\nsealed_secrets_controller_leader";
+        assert!(metrics.to_text().contains(&format!("{leader} 0\n")));
+        metrics.leads(true);
+        assert_eq!(lines(&metrics).len(), 3);
+        assert!(metrics.to_text().contains(&format!("{leader} 1\n")));
     }
 
     #[test]

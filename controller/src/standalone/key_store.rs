@@ -9,7 +9,7 @@ use sealed_secrets_core::key_pair::KeyPair;
 use sealed_secrets_core::keyring::Keyring;
 
 use super::key_folder::{KeyFolder, KeyFolderError};
-use crate::keys::KeyStore;
+use crate::keys::{KeyStore, Occasion};
 
 /// Pause between looks whether another process is done with its key.
 const POLL: Duration = Duration::from_millis(200);
@@ -65,7 +65,12 @@ impl KeyStore for FolderKeys {
         Ok(self.folder.read()?.0)
     }
 
-    async fn create(&self, name: &str, pair: &KeyPair) -> Result<bool, KeyFolderError> {
+    async fn create(
+        &self,
+        name: &str,
+        pair: &KeyPair,
+        _: Occasion,
+    ) -> Result<bool, KeyFolderError> {
         let stored = self.folder.write(name, pair)?;
         self.folder.load()?;
         Ok(stored)

@@ -1,13 +1,16 @@
 //! What goes wrong, and for which requests.
 
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use tokio::sync::{Notify, futures::Notified};
 
-use super::request::{Request, Token, Verb};
+use super::request::{Answered, Request, Token, Verb};
 
 /// What happens to a request instead of, or besides, being answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,6 +119,7 @@ impl Rule {
 pub(super) struct Faults {
     rules: Mutex<Vec<Rule>>,
     requests: Mutex<Vec<Request>>,
+    number: AtomicU64,
     changed: Notify,
 }
 
@@ -143,8 +147,20 @@ impl Faults {
         });
         drop(rules);
         request.faulted = fault.is_some();
+        request.number = self.number.fetch_add(1, Ordering::Relaxed);
         lock(&self.requests).push(request.clone());
         fault
+    }
+
+    /// Records what the API server made of a request.
+    pub(super) fn answered(&self, request: &Request, code: u16) {
+        let mut requests = lock(&self.requests);
+        let mut latest = requests.iter_mut().rev();
+        // It may have been forgotten.
+        if let Some(recorded) = latest.find(|recorded| recorded.number == request.number) {
+            let at = Instant::now();
+            recorded.answered = Some(Answered { code, at });
+        }
     }
 
     /// The fault that an answer under way meets now.

@@ -1,8 +1,11 @@
 //! What a request asks of the API server.
 
 use std::fmt;
+use std::time::Instant;
 
 use http::{Method, header};
+
+use crate::installation::NAME;
 
 /// What is done, in the API server's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +41,23 @@ pub struct Request {
     pub path: String,
     /// Whether a fault was injected.
     pub faulted: bool,
+    /// When it came.
+    pub at: Instant,
+    /// What the API server made of it, once it has answered.
+    pub answered: Option<Answered>,
+    /// Tells it from all others of the same proxy.
+    pub(super) number: u64,
     pub(super) token: Option<Token>,
+}
+
+/// An answer of the API server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Answered {
+    /// The HTTP status code.
+    pub code: u16,
+    /// When it came.
+    pub at: Instant,
 }
 
 /// A bearer token, kept out of the output of failed tests.
@@ -52,6 +71,21 @@ impl fmt::Debug for Token {
 }
 
 impl Request {
+    /// Whether this is part of electing the replica that writes, which goes on when nothing else does.
+    #[must_use]
+    pub fn is_of_election(&self) -> bool {
+        self.resource == "leases"
+            && self.name.as_deref() == Some(NAME)
+            && matches!(self.verb, Verb::Get | Verb::Update)
+    }
+
+    /// When it was carried out, if the API server said so.
+    #[must_use]
+    pub fn done(&self) -> Option<Instant> {
+        let answered = self.answered?;
+        (200..300).contains(&answered.code).then_some(answered.at)
+    }
+
     pub(super) fn of<B>(http: &http::Request<B>) -> Self {
         let query = http.uri().query().unwrap_or_default();
         let watches = query
@@ -99,6 +133,9 @@ impl Request {
             name: name.map(str::to_owned),
             path: whole,
             faulted: false,
+            at: Instant::now(),
+            answered: None,
+            number: 0,
             token: None,
         }
     }
