@@ -154,7 +154,11 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         },
     };
     // No reconcile is under way any more, and until the Lease is given back it is ours.
-    kept.abort();
+    if ended.is_err() {
+        kept.abort();
+    }
+    // A write of records may be under way.
+    let _ = kept.await;
     settled.store().await;
     if let Some(election) = election {
         election.resign().await;

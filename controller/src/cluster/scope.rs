@@ -67,7 +67,10 @@ impl Scope {
             all.clone(),
             stop.clone(),
         );
-        tokio::spawn(resync_on_new_term(shared.terms.from_now_on(), all.clone()));
+        tokio::spawn(resync_on_new_term(
+            shared.terms.next_after_now(),
+            all.clone(),
+        ));
         tokio::spawn(resync_on_new_keys(keyring, all));
         // Without knowing what Secrets there are, every object would cost a request to find out.
         tokio::select! {

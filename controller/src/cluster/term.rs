@@ -32,7 +32,7 @@ impl Terms {
     }
 
     /// The same, with a receiver that has seen what was before.
-    pub(super) fn from_now_on(&self) -> Self {
+    pub(super) fn next_after_now(&self) -> Self {
         let mut terms = self.clone();
         terms.prepared.mark_unchanged();
         terms

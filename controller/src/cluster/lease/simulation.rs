@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::Lease;
 use proptest::prelude::*;
+use rand::SeedableRng as _;
 use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
 
 use super::REQUEST_TIMEOUT;
 use super::candidate::{Answer, Candidate, DURATION, RETRY, Request};
@@ -23,7 +23,7 @@ const CALM: u64 = 30_000;
 #[derive(Clone, Debug, PartialEq)]
 enum Event {
     Send,
-    Arrive(Request),
+    Arrive(Box<Request>),
     Hear(Answer),
     Despair,
 }
@@ -152,7 +152,7 @@ impl World {
     ) {
         // What was sent arrives, whatever has become of who sent it.
         if let Event::Arrive(asked) = event {
-            let answer = self.serve(asked);
+            let answer = self.serve(*asked);
             let heard = at + self.delay(calm);
             let lost = !calm && self.rng.random_bool(0.05);
             let current = &self.replicas[replica];
@@ -187,7 +187,7 @@ impl World {
             .request(Timestamp::UNIX_EPOCH);
         let arrives = at + self.delay(calm);
         if calm || self.rng.random_bool(0.95) {
-            self.push(arrives, replica, Event::Arrive(request));
+            self.push(arrives, replica, Event::Arrive(Box::new(request)));
         }
         let timeout = u64::try_from(REQUEST_TIMEOUT.as_millis()).unwrap();
         self.push(at + timeout, replica, Event::Despair);
@@ -224,7 +224,11 @@ impl World {
             .release(Timestamp::UNIX_EPOCH);
         if let Some(lease) = release.filter(|_| self.rng.random_bool(0.5)) {
             let arrives = at + self.delay(false);
-            self.push(arrives, replica, Event::Arrive(Request::Replace(lease)));
+            self.push(
+                arrives,
+                replica,
+                Event::Arrive(Box::new(Request::Replace(lease))),
+            );
         }
         let current = &mut self.replicas[replica];
         current.life += 1;
