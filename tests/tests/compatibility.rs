@@ -9,7 +9,7 @@ use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::{TestError, TestResult, claim, runner};
 
 /// Flags of ours that the Go controller doesn't have.
-const OURS: [&str; 1] = ["correct-drift"];
+const OURS: [&str; 2] = ["correct-drift", "leader-elect"];
 
 fn main() -> ExitCode {
     runner::run([

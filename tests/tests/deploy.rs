@@ -4,7 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Container, Namespace, Pod, PodTemplateSpec, Secret};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::Api;
 use kube::api::{ListParams, ObjectMeta, PostParams};
 use sealed_secrets_tests::context::{Context, new_namespace};
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
         claim!(pods_keep_to_the_restricted_standard, ControlPlane),
         claim!(probes_ask_for_what_is_served, ControlPlane, Controller),
         claim!(both_installs_run_the_same_pod, ControlPlane),
+        claim!(replicas_keep_apart_and_leave_one_at_a_time, ControlPlane),
         cluster_claim!(namespaced_install_unseals_in_its_namespace_only),
         cluster_claim!(ordinary_users_reach_the_http_api_and_nothing_else),
     ])
@@ -192,6 +195,40 @@ async fn both_installs_run_the_same_pod(context: Context) -> TestResult {
     Ok(())
 }
 
+async fn replicas_keep_apart_and_leave_one_at_a_time(context: Context) -> TestResult {
+    let control_plane = context.control_plane().await?;
+    make_namespace(&control_plane, NAMESPACED, "restricted").await?;
+    for (folder, namespace) in [("", NAMESPACE), ("namespaced/", NAMESPACED)] {
+        let deployment = installed(&control_plane, folder, namespace).await?;
+        let deployment = serde_json::to_value(deployment)?;
+        let at = |pointer: &str| deployment.pointer(pointer).cloned().unwrap_or_default();
+        assert_eq!(at("/spec/replicas"), 2);
+        assert_eq!(at("/spec/strategy/rollingUpdate/maxUnavailable"), 0);
+        let labels = at("/spec/template/metadata/labels");
+        let apart = at("/spec/template/spec/affinity/podAntiAffinity");
+        assert!(apart["requiredDuringSchedulingIgnoredDuringExecution"].is_null());
+        for term in apart["preferredDuringSchedulingIgnoredDuringExecution"]
+            .as_array()
+            .ok_or("nothing is preferred")?
+        {
+            let selected = &term["podAffinityTerm"]["labelSelector"]["matchLabels"];
+            assert_eq!(*selected, labels);
+        }
+        // The name of each Pod, by which it leads.
+        let variables = at("/spec/template/spec/containers/0/env");
+        let variables = variables.as_array().ok_or("no variables")?;
+        let name = variables.iter().find(|it| it["name"] == "POD_NAME");
+        let source = name.ok_or("no POD_NAME")?["valueFrom"]["fieldRef"]["fieldPath"].clone();
+        assert_eq!(source, "metadata.name");
+
+        let budgets: Api<PodDisruptionBudget> = Api::namespaced(control_plane.client(), namespace);
+        let budget = serde_json::to_value(budgets.get(NAME).await?)?;
+        assert_eq!(budget["spec"]["maxUnavailable"], 1);
+        assert_eq!(budget["spec"]["selector"]["matchLabels"], labels);
+    }
+    Ok(())
+}
+
 async fn namespaced_install_unseals_in_its_namespace_only(context: Context) -> TestResult {
     let control_plane = context.control_plane().await?;
     // The stand-in for the controller's Pod has no place in a restricted namespace.
@@ -227,6 +264,12 @@ async fn namespaced_install_unseals_in_its_namespace_only(context: Context) -> T
     sealed::event(&control_plane, NAMESPACED, "db", "Unsealed").await?;
     let others: Api<Secret> = Api::namespaced(control_plane.client(), &elsewhere);
     assert!(others.get_opt("db").await?.is_none());
+    // It leads, and has no right to the Leases of others.
+    let leases: Api<Lease> = Api::namespaced(identity.client().await?, NAMESPACED);
+    let lease = leases.get(NAME).await?;
+    assert!(lease.spec.and_then(|spec| spec.holder_identity).is_some());
+    let refused = leases.get("of-somebody-else").await;
+    assert!(matches!(refused, Err(kube::Error::Api(status)) if status.code == 403));
     // Its rights end at the namespace, too.
     let own: Api<Secret> = Api::namespaced(identity.client().await?, &elsewhere);
     let refused = own.list(&ListParams::default()).await;

@@ -4,7 +4,7 @@
 //! | Seen | Done |
 //! |---|---|
 //! | nobody holds it, or we do | taken at once |
-//! | somebody holds it | looked at every [`RETRY`]; taken once it has not changed for its duration |
+//! | somebody holds it | looked at every [`LOOK`]; taken once it has not changed for its duration |
 //! | it is ours | renewed every [`RETRY`] by the version that it had last |
 //! | it was never there and may not be made, or not even looked at | written as if we were the only one; looked at every [`LOOK_AGAIN`] |
 //! | it has gone | made again: by its holder at once, by others after its duration |
@@ -27,8 +27,11 @@ use crate::leadership::Tenure;
 pub(super) const DURATION: Duration = Duration::from_secs(12);
 /// Without a renewal for this long, its holder doesn't write any more.
 pub(super) const RENEW_DEADLINE: Duration = Duration::from_secs(8);
-/// Longest time from one request to the next.
+/// Longest time from one renewal to the next.
 pub(super) const RETRY: Duration = Duration::from_secs(2);
+/// Longest time from one look at the Lease of another to the next: who gives it back is succeeded
+/// within it.
+const LOOK: Duration = Duration::from_secs(1);
 /// The same until the first answer: nobody should wait for a start.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// Between two looks whether Leases have become allowed.
@@ -189,7 +192,7 @@ impl Candidate {
         }
         self.tenure = Tenure::None;
         let scattered = expires + SCATTER.mul_f64(chance);
-        scattered.min(began + pause(RETRY, chance))
+        scattered.min(began + pause(LOOK, chance))
     }
 
     /// A Lease that was there may have been renewed just before it was deleted. Of one that never was
@@ -364,18 +367,18 @@ mod tests {
     #[test]
     fn anothers_lease_is_taken_once_it_has_stood_still() {
         let mut stage = stage();
-        assert_eq!(stage.hear(held_by(Some("theirs"), "1"), 0), 2000);
+        assert_eq!(stage.hear(held_by(Some("theirs"), "1"), 0), 1000);
         assert!(stage.candidate.is_decided());
-        assert_eq!(stage.hear(held_by(Some("theirs"), "2"), 2000), 4000);
+        assert_eq!(stage.hear(held_by(Some("theirs"), "2"), 2000), 3000);
         // Its duration counts from when version 2 was first seen.
-        assert_eq!(stage.hear(held_by(Some("theirs"), "2"), 12_500), 14_010);
+        assert_eq!(stage.hear(held_by(Some("theirs"), "2"), 13_500), 14_010);
         assert_eq!(stage.request(), Request::Look);
         assert_eq!(stage.hear(held_by(Some("theirs"), "2"), 14_010), 14_020);
         assert!(matches!(stage.request(), Request::Replace(_)));
         assert!(!stage.leads(14_020));
         // Somebody else was quicker.
         assert_eq!(stage.hear(Answer::Conflict, 14_020), 14_030);
-        assert_eq!(stage.hear(held_by(Some("third"), "3"), 14_030), 16_030);
+        assert_eq!(stage.hear(held_by(Some("third"), "3"), 14_030), 15_030);
         assert!(!stage.leads(14_040));
         assert_eq!(stage.candidate.holder(), Some("third"));
     }
