@@ -58,6 +58,8 @@ use crate::metrics::Metrics;
 use crate::shutdown;
 use crate::unsealer::Unsealer;
 
+/// Start of the name of the Lease, and all of it unless flags narrow what is watched.
+const LEASE: &str = "sealed-secrets-controller";
 /// How long the namespaces besides the first may keep the controller from being ready.
 const OTHER_SCOPES: Duration = Duration::from_secs(10);
 
@@ -119,6 +121,7 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         let namespace = &connection.namespace;
         Some(lease::Election::stand(
             direct,
+            format!("{LEASE}{}", scope::suffix(&args)),
             namespace,
             seat,
             gate,
@@ -129,7 +132,11 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         None
     };
     let namespace = &connection.namespace;
-    let settled = Arc::new(settled::Settled::new(connection.client.clone(), namespace));
+    let settled = Arc::new(settled::Settled::new(
+        connection.client.clone(),
+        namespace,
+        &scope::suffix(&args),
+    ));
     let kept = {
         let (settled, keyring, stop) = (Arc::clone(&settled), keyring.clone(), stop.clone());
         tokio::spawn(async move { settled.keep(keyring, stop).await })

@@ -20,6 +20,7 @@ fn main() -> ExitCode {
     runner::run([
         cluster_claim!(additional_namespaces_narrow_what_is_watched),
         cluster_claim!(namespace_that_may_not_be_read_holds_up_no_other),
+        cluster_claim!(controllers_that_watch_different_labels_do_not_compete),
         cluster_claim!(label_that_comes_counts_and_one_that_goes_leaves_the_secret),
     ])
 }
@@ -81,6 +82,27 @@ async fn additional_namespaces_narrow_what_is_watched(context: Context) -> TestR
         .get("db")
         .await?;
     assert_eq!(object.data.get("status"), None);
+    Ok(())
+}
+
+/// In one namespace, with the rights of `deploy/`, and the keys of both.
+async fn controllers_that_watch_different_labels_do_not_compete(context: Context) -> TestResult {
+    let cluster = Cluster::with(&context, &["--label-selector=team=red"]).await?;
+    let blue = cluster.installation.replica()?;
+    let selector = ["--label-selector=team=blue"];
+    let mut other = blue.start(&context, "blue", &selector).await?;
+    for team in ["red", "blue"] {
+        let sealed = cluster
+            .seal(&context, team, &[("password", "plaintext-of-a-team")])
+            .await?;
+        let mut sealed: Value = serde_json::from_str(&sealed)?;
+        sealed["metadata"]["labels"]["team"] = json!(team);
+        cluster.apply(&sealed.to_string()).await?;
+    }
+    for team in ["red", "blue"] {
+        synced(&cluster.control_plane, &cluster.namespace, team, "True").await?;
+    }
+    other.still_running("wrote its part")?;
     Ok(())
 }
 

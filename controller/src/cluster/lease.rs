@@ -24,8 +24,6 @@ use crate::leadership::{Seat, Tenure};
 use crate::metrics::Metrics;
 use candidate::{Answer, Candidate, Request};
 
-/// Name of the Lease, in the controller's namespace.
-const NAME: &str = "sealed-secrets-controller";
 /// Longest time for a request about it. Two of them fit into the time that a renewal has.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 /// Tries to give it back at the end. The first may find that an answer before it was lost.
@@ -41,6 +39,8 @@ pub(super) struct Election {
 /// A replica that takes part.
 struct Participant {
     api: Api<Lease>,
+    /// Name of the Lease, in the controller's namespace.
+    name: String,
     namespace: String,
     candidate: Candidate,
     seat: Seat,
@@ -77,9 +77,10 @@ pub(super) fn identity() -> String {
 }
 
 impl Election {
-    /// Stands for election in `namespace`; `seat` hears how it goes.
+    /// Stands for election, by the Lease of this name in `namespace`; `seat` hears how it goes.
     pub(super) fn stand(
         client: Client,
+        name: String,
         namespace: &str,
         seat: Seat,
         gate: Gate,
@@ -89,6 +90,7 @@ impl Election {
         tracing::info!(identity, "standing for election");
         let participant = Participant {
             api: Api::namespaced(client, namespace),
+            name,
             namespace: namespace.to_owned(),
             candidate: Candidate::new(identity),
             seat,
@@ -141,7 +143,7 @@ impl Participant {
     async fn ask(&mut self) -> Instant {
         let request = self.candidate.request(Timestamp::now());
         let began = Instant::now();
-        let answered = ask(&self.api, &request).await;
+        let answered = ask(&self.api, &self.name, &request).await;
         let (answer, error) = match answered {
             Ok(lease) => (Answer::Found(Box::new(lease)), None),
             Err(error) => (error.answer(), Some(error)),
@@ -163,14 +165,14 @@ impl Participant {
                 return;
             };
             let began = Instant::now();
-            match ask(&self.api, &Request::Replace(lease)).await {
+            match ask(&self.api, &self.name, &Request::Replace(lease)).await {
                 Ok(_) => {
-                    tracing::info!(lease = NAME, "released: another replica may write");
+                    tracing::info!(lease = self.name, "released: another replica may write");
                     return;
                 }
                 Err(error) if error.answer() == Answer::Conflict => {}
                 Err(error) => {
-                    tracing::warn!(lease = NAME, error = %crate::describe(&error), "cannot release the Lease");
+                    tracing::warn!(lease = self.name, error = %crate::describe(&error), "cannot release the Lease");
                     return;
                 }
             }
@@ -189,13 +191,15 @@ impl Participant {
         match error {
             Some(error) if !self.failing && !alone => {
                 tracing::warn!(
-                    lease = NAME,
+                    lease = self.name,
                     namespace = self.namespace,
                     error = %crate::describe(error),
                     "cannot read or renew the Lease, will retry"
                 );
             }
-            None if self.failing => tracing::info!(lease = NAME, "the Lease can be used again"),
+            None if self.failing => {
+                tracing::info!(lease = self.name, "the Lease can be used again")
+            }
             _ => {}
         }
         self.failing = error.is_some();
@@ -225,17 +229,21 @@ impl Participant {
             return;
         }
         match &told {
-            Told::Leading => tracing::info!(lease = NAME, "leading: this replica writes"),
+            Told::Leading => tracing::info!(lease = self.name, "leading: this replica writes"),
             Told::Following { holder } => {
-                tracing::info!(lease = NAME, holder, "following: another replica writes");
+                tracing::info!(
+                    lease = self.name,
+                    holder,
+                    "following: another replica writes"
+                );
             }
             Told::Alone => tracing::info!(
-                lease = NAME,
+                lease = self.name,
                 namespace = self.namespace,
                 "no Lease can be used, so this replica works as the only one; to run several, allow create of leases.coordination.k8s.io, and get and update of this one"
             ),
             Told::Lost => tracing::warn!(
-                lease = NAME,
+                lease = self.name,
                 "the Lease was not renewed in time: this replica writes nothing until it is"
             ),
         }
@@ -277,13 +285,17 @@ impl AskError {
     }
 }
 
-async fn ask(api: &Api<Lease>, request: &Request) -> Result<Lease, AskError> {
+async fn ask(api: &Api<Lease>, name: &str, request: &Request) -> Result<Lease, AskError> {
     let params = PostParams::default();
     let asking = async {
         match request {
-            Request::Look => api.get_opt(NAME).await,
-            Request::Create(lease) => api.create(&params, lease).await.map(Some),
-            Request::Replace(lease) => match api.replace(NAME, &params, lease).await {
+            Request::Look => api.get_opt(name).await,
+            Request::Create(lease) => {
+                let mut lease = lease.clone();
+                lease.metadata.name = Some(name.to_owned());
+                api.create(&params, &lease).await.map(Some)
+            }
+            Request::Replace(lease) => match api.replace(name, &params, lease).await {
                 Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
                 replaced => replaced.map(Some),
             },

@@ -12,6 +12,7 @@ use kube::runtime::Controller;
 use kube::runtime::controller::{Config, Error as ControllerError};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::{Api, Client};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,23 @@ pub(super) fn scopes(args: &ClusterArgs, own: &str) -> Vec<Scope> {
         .chain(others.map(String::as_str))
         .map(|name| scope(Some(name)))
         .collect()
+}
+
+/// What follows the names of what controllers of one namespace share that watch the same: nothing,
+/// unless flags narrow what is watched. Those that watch something else have names of their own.
+pub(super) fn suffix(args: &ClusterArgs) -> String {
+    let selector = args.label_selector.as_text().unwrap_or_default();
+    let additional = &args.additional_namespaces.0;
+    if selector.is_empty() && additional.is_empty() {
+        return String::new();
+    }
+    let mut hash = Sha256::new();
+    for part in additional.iter().map(String::as_str).chain([selector]) {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    format!("-{}", hex::encode(&hash[..4]))
 }
 
 impl Scope {
@@ -170,6 +188,22 @@ mod tests {
         let args = Args::read(std::iter::once(&"c").chain(flags)).unwrap();
         let scopes = scopes(&args.cluster, "own");
         scopes.into_iter().map(|scope| scope.namespace).collect()
+    }
+
+    #[test]
+    fn controllers_that_watch_something_else_share_no_names() {
+        let suffix = |flag: &str| suffix(&Args::read(["c", flag]).unwrap().cluster);
+        assert_eq!(suffix("--all-namespaces=false"), "");
+        let all = [
+            suffix("--label-selector=team=a"),
+            suffix("--label-selector=team=b"),
+            suffix("--additional-namespaces=a,b"),
+            suffix("--additional-namespaces=ab"),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+        assert!(all.iter().all(|suffix| suffix.len() == 9));
+        assert_eq!(all[2], suffix("--additional-namespaces=b,a,b"));
     }
 
     #[test]

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use super::gate::is_not_leading;
 use crate::keys::SharedKeyring;
 use records::{Records, Stored};
+use shard::Names;
 
 pub(super) use records::Evidence;
 
@@ -46,6 +47,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub(super) struct Settled {
     api: Api<Secret>,
+    names: Names,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -72,9 +74,10 @@ struct Shard {
 }
 
 impl Settled {
-    /// Nothing yet; kept in this namespace.
-    pub(super) fn new(client: Client, namespace: &str) -> Self {
+    /// Nothing yet; kept in this namespace, under names with this suffix.
+    pub(super) fn new(client: Client, namespace: &str, suffix: &str) -> Self {
         Self {
+            names: Names::new(suffix),
             api: Api::namespaced(client, namespace),
             state: Mutex::default(),
             changed: Notify::new(),
@@ -102,7 +105,7 @@ impl Settled {
         for secret in &listed {
             let name = secret.metadata.name.as_deref().unwrap_or_default();
             let (Some(number), Some((fingerprints, part))) =
-                (shard::number(name), shard::content(secret))
+                (self.names.number(name), shard::content(secret))
             else {
                 continue;
             };
@@ -239,7 +242,8 @@ impl Settled {
         let parts = state.records.parts(count, stored);
         let secrets = parts.into_iter().enumerate().map(|(number, records)| {
             let version = state.shards.get(&number).and_then(|it| it.version.clone());
-            let secret = shard::secret(number, version, &fingerprints, records);
+            let name = self.names.name(number);
+            let secret = shard::secret(name, version, &fingerprints, records);
             (number, secret)
         });
         let changed = secrets.filter(|(number, secret)| match state.shards.get(number) {
@@ -252,7 +256,7 @@ impl Settled {
     /// Writes one of them, over whatever another replica has made of it meanwhile.
     async fn write(&self, number: usize, mut secret: Secret) -> Result<(), kube::Error> {
         let (parameters, content) = (PostParams::default(), hash(&secret));
-        let name = shard::name(number);
+        let name = self.names.name(number);
         for last in [false, true] {
             let written = match secret.metadata.resource_version {
                 Some(_) => self.api.replace(&name, &parameters, &secret).await,

@@ -18,9 +18,8 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, ObjectMeta};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
-use super::NAME;
 use crate::leadership::Tenure;
 
 /// Without a renewal for this long, anybody may take the Lease.
@@ -128,7 +127,7 @@ impl Candidate {
     pub(super) fn request(&self, wall: Timestamp) -> Request {
         match &self.next {
             Next::Look => Request::Look,
-            Next::Make => Request::Create(self.ours(new_lease(), wall)),
+            Next::Make => Request::Create(self.ours(Lease::default(), wall)),
             Next::Take(lease) => Request::Replace(self.ours(lease.as_ref().clone(), wall)),
         }
     }
@@ -252,16 +251,6 @@ impl Candidate {
     }
 }
 
-fn new_lease() -> Lease {
-    Lease {
-        metadata: ObjectMeta {
-            name: Some(NAME.to_owned()),
-            ..ObjectMeta::default()
-        },
-        spec: None,
-    }
-}
-
 fn lasts(spec: &LeaseSpec) -> Option<Duration> {
     let seconds = u64::try_from(spec.lease_duration_seconds?).ok()?;
     (seconds > 0).then(|| Duration::from_secs(seconds))
@@ -319,7 +308,7 @@ mod tests {
     }
 
     fn held_by(holder: Option<&str>, version: &str) -> Answer {
-        let mut lease = new_lease();
+        let mut lease = Lease::default();
         lease.metadata.resource_version = Some(version.to_owned());
         lease.spec = Some(LeaseSpec {
             holder_identity: holder.map(str::to_owned),

@@ -14,7 +14,7 @@ const FORM: &str = "v1";
 /// Their type.
 const TYPE: &str = "sealedsecrets.bitnami.com/settled";
 /// Start of their names.
-const PREFIX: &str = "sealed-secrets-settled";
+const NAME: &str = "sealed-secrets-settled";
 /// Item with the fingerprints of the keys, 32 bytes each.
 const KEYS: &str = "keys";
 /// Item with the records.
@@ -30,20 +30,35 @@ pub(super) fn selector() -> String {
     format!("{LABEL}={FORM}")
 }
 
-/// Name of the part of this number.
-pub(super) fn name(number: usize) -> String {
-    format!("{PREFIX}-{number}")
+/// Names of the parts.
+#[derive(Clone, Debug)]
+pub(super) struct Names {
+    prefix: String,
 }
 
-/// The number in such a name.
-pub(super) fn number(name: &str) -> Option<usize> {
-    let number = name.strip_prefix(PREFIX)?.strip_prefix('-')?;
-    number.parse().ok().filter(|&it| self::name(it) == name)
+impl Names {
+    /// `suffix` tells controllers of one namespace from each other.
+    pub(super) fn new(suffix: &str) -> Self {
+        Self {
+            prefix: format!("{NAME}{suffix}-"),
+        }
+    }
+
+    /// Name of the part of this number.
+    pub(super) fn name(&self, number: usize) -> String {
+        format!("{}{number}", self.prefix)
+    }
+
+    /// The number in such a name.
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
+        let number = name.strip_prefix(&self.prefix)?.parse().ok()?;
+        (self.name(number) == name).then_some(number)
+    }
 }
 
 /// The Secret of a part; `version` is that of the one it replaces.
 pub(super) fn secret(
-    number: usize,
+    name: String,
     version: Option<String>,
     fingerprints: &BTreeSet<Fingerprint>,
     records: Vec<u8>,
@@ -52,7 +67,7 @@ pub(super) fn secret(
     let text = |(key, value): (&str, &str)| BTreeMap::from([(key.to_owned(), value.to_owned())]);
     Secret {
         metadata: ObjectMeta {
-            name: Some(name(number)),
+            name: Some(name),
             resource_version: version,
             labels: Some(text((LABEL, FORM))),
             annotations: Some(text(NOTE)),
@@ -89,16 +104,24 @@ mod tests {
     #[test]
     fn what_is_stored_can_be_read() {
         let fingerprints = BTreeSet::from([[1; 32], [2; 32]].map(Fingerprint::from));
-        let secret = secret(3, None, &fingerprints, vec![7; 64]);
+        let name = Names::new("").name(3);
+        let secret = secret(name, None, &fingerprints, vec![7; 64]);
         let (found, records) = content(&secret).unwrap();
         assert_eq!((found, records), (fingerprints, [7; 64].as_slice()));
-        assert_eq!(number(secret.metadata.name.as_deref().unwrap()), Some(3));
     }
 
     #[test]
     fn names_of_others_have_no_number() {
-        for name in ["sealed-secrets-settled", "sealed-secrets-settled-03", "x-3"] {
-            assert_eq!(number(name), None, "{name}");
+        let names = Names::new("");
+        assert_eq!(names.number("sealed-secrets-settled-3"), Some(3));
+        let others = Names::new("-0a1b2c3d").name(3);
+        for name in [
+            "sealed-secrets-settled",
+            "sealed-secrets-settled-03",
+            "x-3",
+            &others,
+        ] {
+            assert_eq!(names.number(name), None, "{name}");
         }
     }
 }
