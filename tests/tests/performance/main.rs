@@ -9,6 +9,7 @@ mod contender;
 mod keys;
 mod objects;
 mod plan;
+mod replicas;
 mod requests;
 mod settling;
 mod stand;
@@ -21,6 +22,7 @@ use sealed_secrets_tests::{claim, runner};
 
 use changes::changes_are_followed;
 use keys::cold_starts_with_one_key_and_with_many;
+use replicas::replicas_rest;
 use requests::requests_are_counted;
 use settling::{objects_of_one_value_settle, objects_of_three_values_settle};
 use verifying::verify_requests_are_answered;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         claim!(changes_are_followed),
         claim!(cold_starts_with_one_key_and_with_many),
         claim!(verify_requests_are_answered),
+        claim!(replicas_rest),
     ];
     runner::run(claims.map(|claim| {
         use sealed_secrets_tests::preparation::Need::{

@@ -34,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) seconds: usize,
     /// Seconds of verify requests.
     pub(crate) verify: usize,
+    /// Seconds in which nothing happens.
+    pub(crate) rest: usize,
     /// Kind of the keys.
     pub(crate) kind: Kind,
     /// Whether the Go controller is measured as well.
@@ -69,6 +71,7 @@ impl Plan {
             rate: 20,
             seconds: 2,
             verify: 1,
+            rest: 2,
             kind: Kind::Rsa2048,
             go: true,
         }
@@ -87,6 +90,7 @@ impl Plan {
             rate: 100,
             seconds: 60,
             verify: 10,
+            rest: 30,
             // As either controller makes them.
             kind: Kind::Rsa4096,
             go: true,
@@ -106,6 +110,7 @@ impl Plan {
             "rate" => &mut self.rate,
             "seconds" => &mut self.seconds,
             "verify" => &mut self.verify,
+            "rest" => &mut self.rest,
             _ => return Err(format!("{SIZE} has the unknown number {name}").into()),
         })
     }
@@ -118,5 +123,10 @@ impl Plan {
     /// How long verify requests are sent.
     pub(crate) fn verify_for(&self) -> Duration {
         Duration::from_secs(self.verify as u64)
+    }
+
+    /// How long it is watched that nothing happens.
+    pub(crate) fn rest_for(&self) -> Duration {
+        Duration::from_secs(self.rest as u64)
     }
 }
