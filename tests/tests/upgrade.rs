@@ -271,5 +271,7 @@ async fn rights_of_the_reference_suffice(context: Context) -> TestResult {
     ours.still_running("worked under these rights")?;
     let log = ours.stdout()? + &ours.stderr()?;
     assert!(!log.contains("forbidden"), "{log}");
+    // There is no right to use Leases: it works as the only one, and says so once.
+    assert_eq!(log.matches("no Lease can be used").count(), 1, "{log}");
     Ok(())
 }
