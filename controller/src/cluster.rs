@@ -15,12 +15,14 @@
 //! - `settled`: what was found right before a restart;
 //! - `secrets`, `sealed_secrets`: what there is;
 //! - `relisting`: watches that begin anew when they have to;
+//! - `watched`, `current`: a SealedSecret as it is held, and as it is looked at;
 //! - `triggers`: what brings an object to a reconcile, counted;
 //! - `throttle`: the pace of requests;
 //! - `events`: Events about SealedSecrets.
 
 mod apply;
 mod connect;
+mod current;
 mod deletion;
 mod difference;
 mod events;
@@ -41,6 +43,7 @@ mod status_update;
 mod term;
 mod throttle;
 mod triggers;
+mod watched;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -4,6 +4,10 @@ use std::process::ExitCode;
 
 use sealed_secrets_controller::args::Args;
 
+/// Gives memory back that a burst of work has needed; its settings are in `.cargo/config.toml`.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
     let args = Args::from_process();
     match sealed_secrets_controller::run(args) {

@@ -12,6 +12,7 @@
 mod made;
 mod policy;
 mod seen;
+mod status_digest;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,7 @@ use crate::unsealer::ObjectKey;
 
 pub(super) use policy::Policy;
 pub(super) use seen::Seen;
+pub(super) use status_digest::StatusDigest;
 
 /// First pause before another try; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -80,7 +82,7 @@ struct Last {
     seen: Seen,
     what: What,
     /// When a status was stored, and what it replaced: the watch may show that for a while.
-    replaced: Option<(Instant, Option<SealedSecretStatus>)>,
+    replaced: Option<(Instant, Option<StatusDigest>)>,
 }
 
 enum What {
@@ -118,7 +120,7 @@ impl Memory {
         };
         if let Some(rest) = last.stale(seen, now) {
             let current = Seen {
-                status: last.seen.status.clone(),
+                status: last.seen.status,
                 ..seen.clone()
             };
             return match self.judge(remembered, last, &current, keyring, now) {
@@ -165,7 +167,7 @@ impl Memory {
         &self,
         key: &ObjectKey,
         mut seen: Seen,
-        stored: Option<SealedSecretStatus>,
+        stored: Option<&SealedSecretStatus>,
         conclusion: Conclusion,
         now: Instant,
     ) -> Option<Duration> {
@@ -173,7 +175,7 @@ impl Memory {
         let remembered = objects.entry(key.clone()).or_default();
         let drifted = matches!(&remembered.last,
             Some(last @ Last { what: What::Synced { .. }, .. }) if last.seen.same_object(&seen));
-        let replaced = stored.map(|status| (now, seen.status.replace(status)));
+        let replaced = stored.map(|status| (now, seen.status.replace(StatusDigest::of(status))));
         let what = match conclusion {
             Conclusion::Synced { version, written } => {
                 if written && drifted {
@@ -239,6 +241,13 @@ impl Memory {
             })
             .map_or(0, |it| it.failures);
         self.policy.is_enough(failures)
+    }
+
+    /// Whether the last reconcile found or made the Secret right.
+    pub(super) fn is_synced(&self, key: &ObjectKey) -> bool {
+        let objects = self.objects();
+        let last = objects.get(key).and_then(|it| it.last.as_ref());
+        last.is_some_and(|last| matches!(last.what, What::Synced { .. }))
     }
 
     /// The status that isn't written.
@@ -450,7 +459,7 @@ mod tests {
             ..SealedSecretStatus::default()
         };
         let stored = Some(stored);
-        memory.conclude(&key(), seen(None), stored.clone(), synced("5", true), now);
+        memory.conclude(&key(), seen(None), stored.as_ref(), synced("5", true), now);
         let shown = seen(Some("5"));
         assert!(matches!(
             memory.verdict(&key(), &shown, &keyring, now),
@@ -462,7 +471,7 @@ mod tests {
             Verdict::Reconcile
         );
         let mut caught_up = shown;
-        caught_up.status = stored;
+        caught_up.status = stored.as_ref().map(StatusDigest::of);
         assert_eq!(
             memory.verdict(&key(), &caught_up, &keyring, now),
             Verdict::Nothing

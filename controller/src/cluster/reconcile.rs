@@ -8,26 +8,27 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use kube::api::ApiResource;
 use kube::core::DynamicObject;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::{Client, ResourceExt as _};
+use kube::runtime::reflector::Store;
+use kube::{Client, Resource as _};
+use sealed_secrets_crds::SealedSecret;
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
-use sealed_secrets_crds::{SealedSecret, SealedSecretSpec};
-use serde::Deserialize as _;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{Known, TIMEOUT, Written, apply};
+use super::current::{Current, says_synced};
 use super::deletion;
 use super::events::Recorder;
-use super::memory::{Conclusion, Memory, Policy, Seen, Verdict};
-use super::secrets::SecretMetadata;
+use super::memory::{Conclusion, Memory, Policy, Seen, StatusDigest, Verdict};
+use super::sealed_secrets;
+use super::secrets::Secrets;
 use super::settled::{Evidence, Settled};
 use super::status_update::{self, StatusWrite};
 use super::term::Terms;
 use super::triggers::key_of;
+use super::watched::{Reference, Watched};
 use crate::metrics::{self, Metrics, UnsealError};
 use crate::report::{Change, Step, named, report};
 use crate::status::{Outcome, next_status};
@@ -38,10 +39,6 @@ use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
 pub(super) const CONCURRENCY: u16 = 32;
 /// Between two looks of an object that may take long at whether it is its turn.
 const HEAVY_PAUSE: Duration = Duration::from_millis(500);
-/// The SealedSecret resource, for objects that may not have the shape of our type.
-pub(super) fn api_resource() -> ApiResource {
-    ApiResource::erase::<SealedSecret>(&())
-}
 
 /// How a controller works, apart from what it watches.
 #[derive(Clone, Copy, Debug, Default)]
@@ -70,14 +67,20 @@ pub(super) struct Shared {
 /// What a reconcile needs.
 pub(super) struct Context {
     shared: Arc<Shared>,
-    objects: Store<DynamicObject>,
-    secrets: Store<SecretMetadata>,
+    objects: Store<Watched>,
+    secrets: Secrets,
 }
 
 /// Why an object has to be tried again without a status to tell it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(super) enum ReconcileError {
+    #[error("cannot read {object}")]
+    Read {
+        object: String,
+        #[source]
+        source: Box<kube::Error>,
+    },
     #[error("cannot write the status of {object}")]
     Status {
         object: String,
@@ -95,12 +98,8 @@ pub(super) enum ReconcileError {
 }
 
 /// What an object is called in messages.
-fn title(object: &DynamicObject) -> String {
-    format!(
-        "SealedSecret {}/{}",
-        object.namespace().unwrap_or_default(),
-        object.name_any()
-    )
+fn title((namespace, name): &ObjectKey) -> String {
+    format!("SealedSecret {namespace}/{name}")
 }
 
 impl Shared {
@@ -167,14 +166,22 @@ impl Shared {
         }
     }
 
+    /// Reads an object, and tells the metrics what its status says.
+    fn read(&self, key: &ObjectKey, object: DynamicObject) -> Current {
+        let mut current = Current::of(object);
+        let sealed = &mut current.sealed;
+        if !self.settings.update_status {
+            sealed.status = self.memory.status(key);
+        }
+        self.observe(key, sealed, sealed.status.as_ref());
+        current
+    }
+
     /// Tells the metrics what the status says.
-    fn observe(
-        &self,
-        key: &ObjectKey,
-        object: &DynamicObject,
-        status: Option<&SealedSecretStatus>,
-    ) {
-        let instance = object.labels().get(metrics::INSTANCE).map(String::as_str);
+    fn observe(&self, key: &ObjectKey, sealed: &SealedSecret, status: Option<&SealedSecretStatus>) {
+        let labels = sealed.metadata.labels.as_ref();
+        let instance = labels.and_then(|labels| labels.get(metrics::INSTANCE));
+        let instance = instance.map(String::as_str);
         let conditions = status.map(|status| status.conditions.as_slice());
         self.metrics
             .object(key, instance, conditions.unwrap_or_default());
@@ -182,11 +189,7 @@ impl Shared {
 }
 
 impl Context {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        objects: Store<DynamicObject>,
-        secrets: Store<SecretMetadata>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, objects: Store<Watched>, secrets: Secrets) -> Self {
         Self {
             shared,
             objects,
@@ -195,34 +198,55 @@ impl Context {
     }
 
     /// There is no such object, or there is none any more.
-    pub(super) fn gone(&self, object: &ObjectRef<DynamicObject>) {
-        self.shared.gone(key_of(object));
+    pub(super) fn gone(&self, key: ObjectKey) {
+        self.shared.gone(key);
     }
 
-    /// The version of the Secret of that name, as far as the watch has come.
-    fn secret_version(&self, (namespace, name): &ObjectKey) -> Option<String> {
-        let reference = ObjectRef::new(name).within(namespace);
-        self.secrets
-            .get(&reference)
-            .and_then(|secret| secret.metadata.resource_version.clone())
+    /// What there is to see of an object.
+    fn see(&self, key: &ObjectKey, watched: &Watched) -> Seen {
+        let status = if self.shared.settings.update_status {
+            watched.status()
+        } else {
+            let kept = self.shared.memory.status(key);
+            kept.as_ref().map(StatusDigest::of)
+        };
+        Seen {
+            uid: watched.meta().uid.clone(),
+            generation: watched.meta().generation,
+            label: watched.label(),
+            status,
+            secret_version: self.secrets.version(key),
+        }
+    }
+
+    /// Asks for an object whose text has gone; `None` if it has changed, which the watch will show.
+    async fn read_again(
+        &self,
+        (namespace, name): &ObjectKey,
+        watched: &Watched,
+    ) -> Result<Option<DynamicObject>, kube::Error> {
+        let found = sealed_secrets::find(&self.shared.client, namespace, name).await?;
+        let version = &watched.meta().resource_version;
+        Ok(found.filter(|object| object.metadata.resource_version == *version))
     }
 }
 
 /// Brings one object's Secret and status to what they should be.
 pub(super) async fn reconcile(
-    object: Arc<DynamicObject>,
+    object: Arc<Watched>,
     context: Arc<Context>,
 ) -> Result<Action, ReconcileError> {
     let Ok(_permit) = context.shared.permits.acquire().await else {
         return Ok(Action::await_change());
     };
     // It may have changed while it waited.
-    let reference = ObjectRef::from_obj_with(object.as_ref(), api_resource());
+    let reference = Reference::from_obj(object.as_ref());
+    let key = key_of(&reference);
     let Some(object) = context.objects.get(&reference) else {
-        context.gone(&reference);
+        context.gone(key);
         return Ok(Action::await_change());
     };
-    let (key, metrics) = (key_of(&reference), &context.shared.metrics);
+    let metrics = &context.shared.metrics;
     let running = metrics.queue().started(&key);
     let pause = reconcile_object(&object, &key, &context).await?;
     if let Some(pause) = pause {
@@ -233,28 +257,18 @@ pub(super) async fn reconcile(
 
 /// Returns the pause before the next try, if there is one.
 async fn reconcile_object(
-    object: &DynamicObject,
+    watched: &Watched,
     key: &ObjectKey,
     context: &Context,
 ) -> Result<Option<Duration>, ReconcileError> {
     let shared = context.shared.as_ref();
     let (memory, metrics) = (&shared.memory, &shared.metrics);
-    if object.metadata.deletion_timestamp.is_some() {
+    if watched.meta().deletion_timestamp.is_some() {
         // What is remembered of it is of use when it is gone.
         return Ok(None);
     }
-    let (mut sealed, misfit) = parse(object);
-    if !shared.settings.update_status {
-        sealed.status = memory.status(key);
-    }
-    shared.observe(key, object, sealed.status.as_ref());
-    let seen = Seen {
-        uid: sealed.metadata.uid.clone(),
-        generation: sealed.metadata.generation,
-        label: sealed.label(),
-        status: sealed.status.clone(),
-        secret_version: context.secret_version(key),
-    };
+    let current = watched.object().map(|object| shared.read(key, object));
+    let seen = context.see(key, watched);
     // Followers conclude nothing: what they would remember, others may have changed since.
     let Some(term) = shared.terms.current() else {
         return Ok(None);
@@ -263,9 +277,33 @@ async fn reconcile_object(
     let keyring = shared.unsealer.keyring();
     match memory.verdict(key, &seen, &keyring, Instant::now()) {
         Verdict::Reconcile => {}
-        Verdict::Nothing => return Ok(None),
+        Verdict::Nothing => {
+            if memory.is_synced(key) {
+                watched.settled();
+            }
+            return Ok(None);
+        }
         Verdict::Later(pause) => return Ok(Some(pause)),
     }
+    let current = match current {
+        Some(current) => current,
+        None => {
+            let asked = context.read_again(key, watched).await.map_err(|source| {
+                metrics.unseal_error(UnsealError::Fetch, "");
+                let (object, source) = (title(key), Box::new(source));
+                ReconcileError::Read { object, source }
+            })?;
+            let Some(object) = asked else {
+                return Ok(None);
+            };
+            shared.read(key, object)
+        }
+    };
+    let Current {
+        object,
+        sealed,
+        misfit,
+    } = current;
     let settled = misfit.is_none() && shared.is_settled(&seen);
     if !settled && misfit.is_none() && shared.unsealer.would_wait(&sealed) {
         // Many of them must not take all places.
@@ -292,7 +330,7 @@ async fn reconcile_object(
                 .await
                 .map_err(|source| {
                     metrics.unseal_error(UnsealError::Unseal, &key.0);
-                    let object = title(object);
+                    let object = title(key);
                     ReconcileError::Unsealer { object, source }
                 })?
         }
@@ -335,12 +373,12 @@ async fn reconcile_object(
             }
             let Ok(result) = result else {
                 metrics.unseal_error(UnsealError::Status, &key.0);
-                let object = title(object);
+                let object = title(key);
                 return Err(ReconcileError::Timeout { object });
             };
             result.map_err(|source| {
                 metrics.unseal_error(UnsealError::Status, &key.0);
-                let (object, source) = (title(object), Box::new(source));
+                let (object, source) = (title(key), Box::new(source));
                 ReconcileError::Status { object, source }
             })?
         } else {
@@ -349,7 +387,7 @@ async fn reconcile_object(
         };
         match write {
             StatusWrite::Stored(status) => {
-                shared.observe(key, object, Some(&status));
+                shared.observe(key, &sealed, Some(&status));
                 stored = Some(status);
             }
             // The watch will show it as it is now.
@@ -369,49 +407,24 @@ async fn reconcile_object(
         Outcome::Stalled { .. } => Conclusion::Stalled(written.wants_key.then_some(keyring)),
         Outcome::Retrying { .. } => Conclusion::Retrying,
     };
-    Ok(memory.conclude(key, seen, stored, conclusion, Instant::now()))
+    if matches!(conclusion, Conclusion::Synced { .. }) {
+        watched.settled();
+    }
+    Ok(memory.conclude(key, seen, stored.as_ref(), conclusion, Instant::now()))
 }
 
 /// When to try again after an error that no status could tell.
 pub(super) fn error_policy(
-    object: Arc<DynamicObject>,
+    object: Arc<Watched>,
     _: &ReconcileError,
     context: Arc<Context>,
 ) -> Action {
-    let key = (object.namespace().unwrap_or_default(), object.name_any());
+    let key = key_of(&Reference::from_obj(object.as_ref()));
     let pause = context.shared.memory.pause(&key);
     if let Some(pause) = pause {
         context.shared.metrics.queue().requested_after(&key, pause);
     }
     pause.map_or_else(Action::await_change, Action::requeue)
-}
-
-/// Whether the status says that the Secret was right for what the object asks now.
-fn says_synced(sealed: &SealedSecret) -> bool {
-    sealed.status.as_ref().is_some_and(|status| {
-        status.observed_generation == sealed.metadata.generation
-            && status
-                .conditions
-                .iter()
-                .any(|condition| condition.type_ == "Synced" && condition.status == "True")
-    })
-}
-
-/// The object as our type; where it doesn't have that shape, its metadata and what is wrong.
-pub(super) fn parse(object: &DynamicObject) -> (SealedSecret, Option<String>) {
-    let mut sealed = SealedSecret::new("", SealedSecretSpec::default());
-    sealed.metadata = object.metadata.clone();
-    let field = |name: &str| object.data.get(name).cloned().unwrap_or_default();
-    // A status that is not ours to read is overwritten.
-    sealed.status = Option::deserialize(field("status")).ok().flatten();
-    let misfit = match SealedSecretSpec::deserialize(field("spec")) {
-        Ok(spec) => {
-            sealed.spec = spec;
-            None
-        }
-        Err(error) => Some(format!("spec is malformed: {error}")),
-    };
-    (sealed, misfit)
 }
 
 fn log((namespace, name): &ObjectKey, written: &Written) {

@@ -7,18 +7,18 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::core::DynamicObject;
 use kube::runtime::Controller;
 use kube::runtime::controller::{Config, Error as ControllerError};
-use kube::runtime::reflector::{ObjectRef, Store};
+use kube::runtime::reflector::Store;
 use kube::{Api, Client};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::reconcile::{self, CONCURRENCY, Context, Shared, api_resource};
+use super::reconcile::{self, CONCURRENCY, Context, Shared};
 use super::term::Terms;
-use super::triggers::Triggers;
+use super::triggers::{Triggers, key_of};
+use super::watched::{Reference, Watched};
 use super::{sealed_secrets, secrets};
 use crate::args::{ClusterArgs, LabelSelector};
 use crate::keys::SharedKeyring;
@@ -78,11 +78,13 @@ impl Scope {
         tokio::spawn(missing(client.clone(), self.namespace.clone()));
         let (triggers, touched) = Triggers::new(metrics.queue().clone());
         let (all, resync) = mpsc::channel(1);
+        let (known, secrets_known) = oneshot::channel();
         let secrets = secrets::watch(
             client.clone(),
             self.namespace.as_deref(),
             triggers.clone(),
             all.clone(),
+            known,
             stop.clone(),
         );
         tokio::spawn(resync_on_new_term(
@@ -93,7 +95,7 @@ impl Scope {
         // Without knowing what Secrets there are, every object would cost a request to find out.
         tokio::select! {
             () = stop.cancelled() => return,
-            _ = secrets.wait_until_ready() => {}
+            _ = secrets_known => {}
         }
         let objects = sealed_secrets::watch(
             client,
@@ -106,7 +108,7 @@ impl Scope {
         tokio::spawn(trigger_all(objects.clone(), triggers, resync));
         let context = Arc::new(Context::new(Arc::clone(&shared), objects.clone(), secrets));
         let gone = Arc::clone(&context);
-        Controller::for_stream_with(futures::stream::pending(), objects, api_resource())
+        Controller::for_stream(futures::stream::pending(), objects)
             .with_config(Config::default().concurrency(CONCURRENCY))
             .reconcile_on(touched)
             .graceful_shutdown_on(async move { stop.cancelled().await })
@@ -115,7 +117,7 @@ impl Scope {
                 match result {
                     Ok(_) => {}
                     // Most Secrets of a cluster have no SealedSecret; a deleted one has none any more.
-                    Err(ControllerError::ObjectNotFound(object)) => gone.gone(&object),
+                    Err(ControllerError::ObjectNotFound(object)) => gone.gone(key_of(&object)),
                     Err(ControllerError::ReconcilerFailed(error, object)) => {
                         tracing::warn!(key = %object, error = %crate::describe(&error), "reconcile failed, will retry");
                     }
@@ -164,15 +166,10 @@ async fn resync_on_new_term(mut terms: Terms, all: mpsc::Sender<()>) {
 }
 
 /// Looks at every object whenever `all` asks for it.
-async fn trigger_all(
-    objects: Store<DynamicObject>,
-    triggers: Triggers,
-    mut all: mpsc::Receiver<()>,
-) {
+async fn trigger_all(objects: Store<Watched>, triggers: Triggers, mut all: mpsc::Receiver<()>) {
     while all.recv().await.is_some() {
         for object in objects.state() {
-            let reference = ObjectRef::from_obj_with(&*object, api_resource());
-            if !triggers.send(reference).await {
+            if !triggers.send(Reference::from_obj(&*object)).await {
                 return;
             }
         }

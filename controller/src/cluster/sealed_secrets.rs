@@ -4,20 +4,24 @@
 //! missed what happened meanwhile: then each object is looked at that there is, or that there was.
 
 use futures::StreamExt as _;
-use kube::api::ListParams;
+use kube::api::{ApiResource, ListParams};
 use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt as _;
-use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client, ResourceExt as _};
+use kube::{Api, Client};
+use sealed_secrets_crds::SealedSecret;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::reconcile::api_resource;
 use super::relisting;
 use super::scope::Scope;
 use super::triggers::{Triggers, key_of};
+use super::watched::{Reference, Watched};
 use crate::metrics::{Metrics, UnsealError};
+
+/// Objects in one answer to a list: large ones together take some MiB while they are read.
+const PAGE: u32 = 100;
 
 /// Watches the SealedSecrets of a scope until `stop`; tells `listed` when all have been listed for the
 /// first time.
@@ -31,15 +35,17 @@ pub(super) fn watch(
     triggers: Triggers,
     listed: oneshot::Sender<()>,
     stop: CancellationToken,
-) -> Store<DynamicObject> {
-    let writer = reflector::store::Writer::new(api_resource());
-    let store = writer.as_reader();
-    let mut config = watcher::Config::default();
+) -> Store<Watched> {
+    let (store, writer) = reflector::store();
+    let mut config = watcher::Config::default().page_size(PAGE);
     if let Some(selector) = scope.selector.as_text() {
         config = config.labels(selector);
     }
-    let events = relisting::watch(api(client, scope.namespace.as_deref()), config)
-        .modify(|object| object.managed_fields_mut().clear());
+    let watched: Api<Watched> = match &scope.namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    };
+    let events = relisting::watch(watched, config);
     let events = reflector::reflector(writer, events).default_backoff();
     let (objects, namespace) = (store.clone(), scope.namespace.clone());
     tokio::spawn(async move {
@@ -48,7 +54,7 @@ pub(super) fn watch(
         while let Some(event) = events.next().await {
             let touched = match event {
                 Ok(Event::Apply(object) | Event::Delete(object)) => {
-                    vec![ObjectRef::from_obj_with(&object, api_resource())]
+                    vec![Reference::from_obj(&object)]
                 }
                 // Not earlier: only now does the store hold them.
                 Ok(Event::InitDone) => {
@@ -76,24 +82,18 @@ pub(super) fn watch(
 }
 
 /// Every object that there is, and those that are remembered and went without being noticed.
-fn all(
-    objects: &Store<DynamicObject>,
-    namespace: Option<&str>,
-    metrics: &Metrics,
-) -> Vec<ObjectRef<DynamicObject>> {
+fn all(objects: &Store<Watched>, namespace: Option<&str>, metrics: &Metrics) -> Vec<Reference> {
     let there = objects.state();
     let mut touched: Vec<_> = there
         .iter()
-        .map(|object| ObjectRef::from_obj_with(&**object, api_resource()))
+        .map(|object| Reference::from_obj(&**object))
         .collect();
     let there: std::collections::HashSet<_> = touched.iter().map(key_of).collect();
     let gone = metrics.known_objects();
     let gone = gone
         .into_iter()
         .filter(|key| namespace.is_none_or(|namespace| key.0 == namespace) && !there.contains(key));
-    touched.extend(
-        gone.map(|(namespace, name)| ObjectRef::new_with(&name, api_resource()).within(&namespace)),
-    );
+    touched.extend(gone.map(|(namespace, name)| Reference::new(&name).within(&namespace)));
     touched
 }
 
@@ -109,7 +109,7 @@ pub(super) async fn find(
     name: &str,
 ) -> Result<Option<DynamicObject>, kube::Error> {
     let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
-    Ok(api(client, Some(namespace))
+    Ok(api(client, namespace)
         .list(&by_name)
         .await?
         .items
@@ -117,10 +117,8 @@ pub(super) async fn find(
         .next())
 }
 
-/// SealedSecrets of a namespace, or all.
-pub(super) fn api(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
-    match namespace {
-        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &api_resource()),
-        None => Api::all_with(client.clone(), &api_resource()),
-    }
+/// SealedSecrets of a namespace, which may not have the shape of our type.
+pub(super) fn api(client: &Client, namespace: &str) -> Api<DynamicObject> {
+    let resource = ApiResource::erase::<SealedSecret>(&());
+    Api::namespaced_with(client.clone(), namespace, &resource)
 }

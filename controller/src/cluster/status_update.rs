@@ -7,7 +7,7 @@ use kube::core::DynamicObject;
 use kube::{Client, ResourceExt as _};
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 
-use super::reconcile::parse;
+use super::current::parse;
 use super::sealed_secrets;
 use crate::status::{Outcome, next_status};
 
@@ -30,14 +30,14 @@ pub(super) enum StatusWrite {
 /// What the API server says.
 pub(super) async fn write(
     client: &Client,
-    object: &DynamicObject,
+    object: DynamicObject,
     status: SealedSecretStatus,
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<StatusWrite, kube::Error> {
     let namespace = object.namespace().unwrap_or_default();
-    let api = sealed_secrets::api(client, Some(&namespace));
-    let mut next = (object.clone(), status);
+    let api = sealed_secrets::api(client, &namespace);
+    let mut next = (object, status);
     let mut tries = 0;
     loop {
         tries += 1;

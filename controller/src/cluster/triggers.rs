@@ -3,10 +3,10 @@
 use std::time::Instant;
 
 use futures::Stream;
-use kube::core::DynamicObject;
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{Lookup, ObjectRef};
 use tokio::sync::mpsc;
 
+use super::watched::Reference;
 use crate::metrics::Queue;
 use crate::unsealer::ObjectKey;
 
@@ -16,13 +16,13 @@ const ON_THE_WAY: usize = 1024;
 /// Asks for reconciles.
 #[derive(Clone, Debug)]
 pub(super) struct Triggers {
-    sender: mpsc::Sender<ObjectRef<DynamicObject>>,
+    sender: mpsc::Sender<Reference>,
     queue: Queue,
 }
 
 impl Triggers {
     /// The way to ask, and the objects that were asked for.
-    pub(super) fn new(queue: Queue) -> (Self, impl Stream<Item = ObjectRef<DynamicObject>>) {
+    pub(super) fn new(queue: Queue) -> (Self, impl Stream<Item = Reference>) {
         let (sender, receiver) = mpsc::channel(ON_THE_WAY);
         let asked = futures::stream::unfold(receiver, |mut receiver| async move {
             receiver.recv().await.map(|object| (object, receiver))
@@ -32,14 +32,14 @@ impl Triggers {
 
     /// Asks for a reconcile of `object`, even if there is none any more. Returns whether anybody
     /// listens still.
-    pub(super) async fn send(&self, object: ObjectRef<DynamicObject>) -> bool {
+    pub(super) async fn send(&self, object: Reference) -> bool {
         self.queue.requested(&key_of(&object), Instant::now());
         self.sender.send(object).await.is_ok()
     }
 }
 
 /// Namespace and name of an object.
-pub(super) fn key_of(object: &ObjectRef<DynamicObject>) -> ObjectKey {
+pub(super) fn key_of<K: Lookup>(object: &ObjectRef<K>) -> ObjectKey {
     let namespace = object.namespace.clone().unwrap_or_default();
     (namespace, object.name.clone())
 }

@@ -9,6 +9,8 @@ use super::{Process, ProcessError};
 pub struct Memory {
     /// Resident now.
     pub resident: u64,
+    /// Of that, what isn't pages of files.
+    pub anonymous: u64,
     /// Most that was ever resident.
     pub peak: u64,
 }
@@ -66,6 +68,7 @@ fn memory(status: &str) -> Option<Memory> {
     };
     Some(Memory {
         resident: bytes("VmRSS:")?,
+        anonymous: bytes("RssAnon:")?,
         peak: bytes("VmHWM:")?,
     })
 }
@@ -85,9 +88,10 @@ mod tests {
 
     #[test]
     fn memory_is_in_bytes() {
-        let status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\n";
+        let status = "Name:\tx\nVmHWM:\t    2048 kB\nVmRSS:\t    1024 kB\nRssAnon:\t   512 kB\n";
         let wanted = Memory {
             resident: 1 << 20,
+            anonymous: 1 << 19,
             peak: 2 << 20,
         };
         assert_eq!(memory(status), Some(wanted));

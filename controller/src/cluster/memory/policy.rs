@@ -32,7 +32,7 @@ impl Policy {
 mod tests {
     use super::*;
     use crate::cluster::memory::seen::tests::seen;
-    use crate::cluster::memory::{Conclusion, FIRST_PAUSE, Memory, Verdict};
+    use crate::cluster::memory::{Conclusion, FIRST_PAUSE, Memory, StatusDigest, Verdict};
     use crate::unsealer::ObjectKey;
     use sealed_secrets_core::keyring::{KeyOrder, Keyring};
     use sealed_secrets_crds::SealedSecretStatus;
@@ -77,7 +77,7 @@ mod tests {
             object.secret_version = None;
             assert_eq!(memory.verdict(&key(), &object, &keyring, now), deleted);
             // A status that somebody changed is no change of the object.
-            object.status = Some(SealedSecretStatus::default());
+            object.status = Some(StatusDigest::of(&SealedSecretStatus::default()));
             assert_eq!(memory.verdict(&key(), &object, &keyring, now), deleted);
             object.generation = Some(2);
             assert_eq!(

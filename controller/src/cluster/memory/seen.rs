@@ -1,7 +1,8 @@
 //! What there is to see of an object without asking anybody.
 
 use sealed_secrets_core::label::Label;
-use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
+
+use super::StatusDigest;
 
 /// What there is to see of an object; while none of it changes, neither does the answer.
 #[derive(Clone, Debug, PartialEq)]
@@ -9,7 +10,7 @@ pub(in crate::cluster) struct Seen {
     pub(in crate::cluster) uid: Option<String>,
     pub(in crate::cluster) generation: Option<i64>,
     pub(in crate::cluster) label: Label,
-    pub(in crate::cluster) status: Option<SealedSecretStatus>,
+    pub(in crate::cluster) status: Option<StatusDigest>,
     /// Version of the Secret, as far as the watch has come.
     pub(in crate::cluster) secret_version: Option<String>,
 }
