@@ -20,9 +20,8 @@ use sealed_secrets_tests::{TestError, TestResult};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-const OBJECTS: usize = 20;
-/// Changes a second.
-const RATE: u32 = 10;
+/// Who makes changes at once, each of objects of its own.
+const CHANGERS: usize = 4;
 /// Between two requests for the certificate, to each replica.
 const POLL: Duration = Duration::from_millis(100);
 /// Longest time for one of them.
@@ -32,8 +31,17 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The item that tells which change a Secret is from.
 const CHANGE: &str = "change";
 
+/// How much there is to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Size {
+    pub(crate) objects: usize,
+    /// Changes a second, of all objects together.
+    pub(crate) rate: u32,
+}
+
 /// The load, until it is dropped.
 pub(crate) struct Load {
+    size: Size,
     sealed: Api<DynamicObject>,
     state: Arc<State>,
     tasks: Vec<JoinHandle<()>>,
@@ -42,14 +50,14 @@ pub(crate) struct Load {
 #[derive(Default)]
 struct State {
     resting: AtomicBool,
-    /// Held for each change.
-    changing: tokio::sync::Mutex<()>,
+    /// Read for each change, written for rest.
+    changing: tokio::sync::RwLock<()>,
     /// Changes so far; each has its own number.
     changes: AtomicU64,
     /// The sealed items that changes bring with them.
     items: Mutex<Value>,
     /// The last change of each object.
-    asked: Mutex<[u64; OBJECTS]>,
+    asked: Mutex<Vec<u64>>,
     /// The last change that each Secret showed.
     shown: Mutex<BTreeMap<String, u64>>,
     versions: AtomicUsize,
@@ -62,11 +70,17 @@ struct State {
 
 impl Load {
     /// Makes the objects, and starts to change and to watch them.
-    pub(crate) async fn start(context: &Context, replicas: &Replicas) -> Result<Self, TestError> {
+    pub(crate) async fn start(
+        context: &Context,
+        replicas: &Replicas,
+        size: Size,
+    ) -> Result<Self, TestError> {
         let plane = &replicas.control_plane;
         let sealed = sealed::api(plane, &replicas.namespace);
         let state = Arc::new(State::default());
+        *lock(&state.asked) = vec![0; size.objects];
         let mut load = Self {
+            size,
             sealed,
             state,
             tasks: Vec::new(),
@@ -74,17 +88,20 @@ impl Load {
         let manifest = load.seal(context, replicas, 0).await?;
         let secrets = Api::namespaced(plane.client(), &replicas.namespace);
         load.spawn(watch(Arc::clone(&load.state), secrets));
-        for object in 0..OBJECTS {
+        for object in 0..size.objects {
             let mut manifest = manifest.clone();
             manifest["metadata"]["name"] = name(object).into();
             manifest["spec"]["template"]["data"] = json!({ CHANGE: "0" });
             let object: DynamicObject = serde_json::from_value(manifest)?;
             load.sealed.create(&PostParams::default(), &object).await?;
         }
-        for object in 0..OBJECTS {
+        for object in 0..size.objects {
             synced(plane, &replicas.namespace, &name(object), "True").await?;
         }
-        load.spawn(change(Arc::clone(&load.state), load.sealed.clone()));
+        for changer in 0..CHANGERS {
+            let (state, sealed) = (Arc::clone(&load.state), load.sealed.clone());
+            load.spawn(change(state, sealed, size, changer));
+        }
         for (number, replica) in replicas.all.iter().enumerate() {
             let address = replica.installation.http();
             load.spawn(poll(Arc::clone(&load.state), number, address));
@@ -130,7 +147,7 @@ impl Load {
     /// there have been since the last time.
     pub(crate) async fn rest(&self, replicas: &Replicas) -> Result<usize, TestError> {
         self.state.resting.store(true, Ordering::SeqCst);
-        drop(self.state.changing.lock().await);
+        drop(self.state.changing.write().await);
         let behind = || {
             let (asked, shown) = (lock(&self.state.asked), lock(&self.state.shown));
             let objects = asked.iter().enumerate();
@@ -142,7 +159,7 @@ impl Load {
             format!("{} are not", behind())
         })
         .await?;
-        for object in 0..OBJECTS {
+        for object in 0..self.size.objects {
             let (plane, namespace) = (&replicas.control_plane, &replicas.namespace);
             synced(plane, namespace, &name(object), "True").await?;
         }
@@ -184,17 +201,16 @@ impl State {
     }
 }
 
-/// Changes one object after the other.
-async fn change(state: Arc<State>, sealed: Api<DynamicObject>) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(1) / RATE);
-    loop {
+/// Changes its objects one after the other.
+async fn change(state: Arc<State>, sealed: Api<DynamicObject>, size: Size, changer: usize) {
+    let mut ticks = tokio::time::interval(Duration::from_secs(CHANGERS as u64) / size.rate);
+    for object in (changer..size.objects).step_by(CHANGERS).cycle() {
         ticks.tick().await;
-        let _changing = state.changing.lock().await;
+        let _changing = state.changing.read().await;
         if state.resting.load(Ordering::SeqCst) {
             continue;
         }
         let change = state.changes.fetch_add(1, Ordering::SeqCst) + 1;
-        let object = usize::try_from(change).unwrap_or_default() % OBJECTS;
         // Noted first, so that whoever waits for it waits for this one.
         lock(&state.asked)[object] = change;
         let items = lock(&state.items).clone();

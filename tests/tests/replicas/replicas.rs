@@ -1,9 +1,9 @@
 //! Claims about several replicas: one of them writes, all of them serve, and whatever becomes of the
 //! one that writes, every change is carried out once and every period has one key.
 //!
-//! The short form runs with the other tests. The long one takes half an hour and prints its figures:
+//! The short form runs with the other tests. The long one takes an hour and prints its figures:
 //!
-//!     SEALED_SECRETS_TESTS_TAKEOVERS=20 cargo test --release --workspace --test replicas
+//!     SEALED_SECRETS_TESTS_TAKEOVERS=20 cargo test --release --workspace --test replicas -- --test-threads=1
 
 mod load;
 
@@ -20,12 +20,21 @@ use sealed_secrets_tests::proxy::{Fault, Matching, Request, Verb};
 use sealed_secrets_tests::replicas::{Replica, Replicas, Times};
 use sealed_secrets_tests::{TestError, TestResult, claim, runner};
 
-use load::Load;
+use load::{Load, Size};
 
 /// How often each thing happens to a leader in the long form.
 const TAKEOVERS: &str = "SEALED_SECRETS_TESTS_TAKEOVERS";
 /// How long a leader is paused in the long form.
 const PAUSE: Duration = Duration::from_secs(60);
+/// What changes meanwhile in the short form, and in the long one.
+const LITTLE: Size = Size {
+    objects: 20,
+    rate: 10,
+};
+const MUCH: Size = Size {
+    objects: 200,
+    rate: 100,
+};
 /// Seconds from one key to the next.
 const PERIOD: u64 = 5;
 /// What the long form holds takeovers to.
@@ -128,7 +137,8 @@ async fn takeovers(context: &Context, blow: Blow) -> TestResult {
     let rounds: usize = asked.as_deref().unwrap_or("1").parse()?;
     let period = format!("--key-renew-period={PERIOD}s");
     let mut replicas = Replicas::start(context, 3, &[&period]).await?;
-    let load = Load::start(context, &replicas).await?;
+    let size = if asked.is_some() { MUCH } else { LITTLE };
+    let load = Load::start(context, &replicas, size).await?;
     let (began, mut figures) = (Instant::now(), Figures::default());
     load.rest(&replicas).await?;
     for round in 1..=rounds {
@@ -292,7 +302,7 @@ fn one_for_each_period(starts: &[u64]) -> TestResult {
 
 async fn followers_serve_and_write_nothing(context: Context) -> TestResult {
     let mut replicas = Replicas::start(&context, 3, &["--key-renew-period=0"]).await?;
-    let load = Load::start(&context, &replicas).await?;
+    let load = Load::start(&context, &replicas, LITTLE).await?;
     let leader = replicas.leader().await?.ok_or("nobody leads")?;
     load.rest(&replicas).await?;
     load.is_unharmed()?;
