@@ -46,7 +46,7 @@ mod triggers;
 mod watched;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sealed_secrets_crds::desired::Options;
 use tokio::sync::oneshot;
@@ -131,7 +131,7 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
             metrics.clone(),
         ))
     } else {
-        seat.settle(Tenure::Alone, Instant::now());
+        seat.settle(Tenure::Alone);
         None
     };
     let namespace = &connection.namespace;

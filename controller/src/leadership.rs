@@ -81,10 +81,16 @@ impl Seat {
         (seat, Leadership { held, standing })
     }
 
-    /// What has been found out at `now`. A tenure that follows one that was over begins a new term,
-    /// however short the time between them was.
-    pub fn settle(&self, tenure: Tenure, now: Instant) {
-        let mut held = lock(&self.held);
+    /// What has been found out. A tenure that follows one that was over begins a new term, however
+    /// short the time between them was.
+    pub fn settle(&self, tenure: Tenure) {
+        let held = lock(&self.held);
+        // Not earlier: whoever found the tenure over has to find a new term, too.
+        let now = Instant::now();
+        self.settle_at(held, tenure, now);
+    }
+
+    fn settle_at(&self, mut held: MutexGuard<'_, Held>, tenure: Tenure, now: Instant) {
         if tenure.holds(now) && !held.tenure.holds(now) {
             held.term += 1;
         }
@@ -117,7 +123,7 @@ impl Leadership {
     #[must_use]
     pub fn alone() -> Self {
         let (seat, leadership) = Seat::new();
-        seat.settle(Tenure::Alone, Instant::now());
+        seat.settle(Tenure::Alone);
         leadership
     }
 
@@ -198,11 +204,15 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    fn settle(seat: &Seat, tenure: Tenure, now: Instant) {
+        seat.settle_at(lock(&seat.held), tenure, now);
+    }
+
     #[test]
     fn a_term_ends_by_the_clock_alone() {
         let (now, (seat, leadership)) = (Instant::now(), Seat::new());
         assert_eq!(leadership.term(now), None);
-        seat.settle(Tenure::Until(now + SECOND), now);
+        settle(&seat, Tenure::Until(now + SECOND), now);
         assert_eq!(leadership.term(now), Some(1));
         assert_eq!(leadership.term(now + SECOND), None);
         assert_eq!(*leadership.standing.borrow(), Standing::Leading(1));
@@ -213,14 +223,14 @@ mod tests {
     #[test]
     fn renewal_in_time_goes_on_and_a_late_one_begins_anew() {
         let (now, (seat, leadership)) = (Instant::now(), Seat::new());
-        seat.settle(Tenure::Until(now + SECOND * 2), now);
-        seat.settle(Tenure::Until(now + SECOND * 3), now + SECOND);
+        settle(&seat, Tenure::Until(now + SECOND * 2), now);
+        settle(&seat, Tenure::Until(now + SECOND * 3), now + SECOND);
         assert_eq!(leadership.term(now + SECOND * 2), Some(1));
-        seat.settle(Tenure::Until(now + SECOND * 9), now + SECOND * 4);
+        settle(&seat, Tenure::Until(now + SECOND * 9), now + SECOND * 4);
         assert_eq!(leadership.term(now + SECOND * 4), Some(2));
-        seat.settle(Tenure::None, now + SECOND * 5);
+        settle(&seat, Tenure::None, now + SECOND * 5);
         assert_eq!(leadership.term(now + SECOND * 5), None);
-        seat.settle(Tenure::Alone, now + SECOND * 6);
+        settle(&seat, Tenure::Alone, now + SECOND * 6);
         assert_eq!(leadership.term(now + SECOND * 99), Some(3));
     }
 

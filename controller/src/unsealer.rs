@@ -68,7 +68,8 @@ impl Unsealer {
     /// # Errors
     /// Why there is none.
     pub async fn desired(&self, sealed: Arc<SealedSecret>) -> Result<DesiredSecret, UnsealerError> {
-        let turn = self.turn(takes_long(&sealed, &self.keyring())).await?;
+        let items = sealed.spec.encrypted_data.len();
+        let turn = self.turn(takes_long(items, &self.keyring())).await?;
         let keyring = self.keyring();
         let key = (sealed.namespace().to_owned(), sealed.name().to_owned());
         let hint = Hint {
@@ -93,10 +94,10 @@ impl Unsealer {
         result.map_err(UnsealerError::Desired)
     }
 
-    /// Whether `sealed` may take long while another object does: it would have to wait, and whoever
-    /// waits beside it, too.
-    pub fn would_wait(&self, sealed: &SealedSecret) -> bool {
-        takes_long(sealed, &self.keyring()) && self.heavy.available_permits() == 0
+    /// Whether an object of so many items may take long while another one does: it would have to wait,
+    /// and whoever waits beside it, too.
+    pub fn would_wait(&self, items: usize) -> bool {
+        takes_long(items, &self.keyring()) && self.heavy.available_permits() == 0
     }
 
     /// Waits until an object that takes long, or doesn't, may be unsealed.
@@ -140,8 +141,8 @@ struct Turn {
 }
 
 /// Whether unsealing takes long, or may.
-fn takes_long(sealed: &SealedSecret, keyring: &Keyring) -> bool {
-    let items = sealed.spec.encrypted_data.len().max(1);
+fn takes_long(items: usize, keyring: &Keyring) -> bool {
+    let items = items.max(1);
     items > HEAVY_ITEMS || items.saturating_mul(keyring.len()) > HEAVY_OPERATIONS
 }
 
@@ -158,7 +159,6 @@ mod tests {
     use super::*;
     use futures::FutureExt as _;
     use sealed_secrets_core::keyring::KeyOrder;
-    use sealed_secrets_crds::SealedSecretSpec;
     use tokio::sync::watch;
 
     #[test]
@@ -174,18 +174,10 @@ mod tests {
         for _ in 0..3 {
             assert!(turn(false).expect("there is room beside it").is_ok());
         }
-        let sealed = |items: usize| {
-            let item = |number: usize| (format!("item-{number}"), "x".into());
-            let spec = SealedSecretSpec {
-                encrypted_data: (0..items).map(item).collect(),
-                ..SealedSecretSpec::default()
-            };
-            SealedSecret::new("db", spec)
-        };
-        assert!(unsealer.would_wait(&sealed(HEAVY_ITEMS + 1)));
-        assert!(!unsealer.would_wait(&sealed(HEAVY_ITEMS)));
+        assert!(unsealer.would_wait(HEAVY_ITEMS + 1));
+        assert!(!unsealer.would_wait(HEAVY_ITEMS));
         drop(first);
-        assert!(!unsealer.would_wait(&sealed(HEAVY_ITEMS + 1)));
+        assert!(!unsealer.would_wait(HEAVY_ITEMS + 1));
         assert!(turn(true).expect("the first is done").is_ok());
     }
 }

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::PostParams;
+use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use sealed_secrets_crds::SealedSecret;
-use sealed_secrets_crds::annotations::{PATCH, is_true};
+use sealed_secrets_crds::annotations::{PATCH, is_true, scope_of};
 use sealed_secrets_crds::desired::DesiredSecret;
 
 use super::plan::{Plan, is_of, plan};
+use super::sealed_secrets;
 use crate::report::{Change, Step};
 use crate::status::{Outcome, UNMANAGED};
 use crate::unsealer::{Unsealer, UnsealerError};
@@ -31,6 +32,8 @@ pub(super) struct Written {
     pub(super) version: Option<String>,
     /// Whether another key may help.
     pub(super) wants_key: bool,
+    /// Whether the API server was asked if the object still is as it was seen, and it is.
+    pub(super) confirmed: bool,
 }
 
 impl Written {
@@ -42,6 +45,7 @@ impl Written {
             change: Change::None,
             version: None,
             wants_key: false,
+            confirmed: false,
         }
     }
 
@@ -53,6 +57,7 @@ impl Written {
             change,
             version,
             wants_key: false,
+            confirmed: false,
         }
     }
 
@@ -70,9 +75,15 @@ pub(super) struct Known {
     /// The Secret was right once for what the object asks now, so that what differs is somebody
     /// else's doing.
     pub(super) was_right: bool,
+    /// Since we have been writing, the object was seen to be as the watch shows it.
+    pub(super) confirmed: bool,
 }
 
-/// Brings the Secret to what it should be.
+/// Brings the Secret to what it should be; `None` if the object asks for something else by now.
+///
+/// Whoever begins to write may have a watch that is behind, and the one who wrote before may have
+/// carried out what it has yet to show. So no Secret is replaced before it is sure that the object is as
+/// it was seen.
 ///
 /// # Errors
 /// The computation itself failed; whatever else goes wrong is an outcome.
@@ -81,7 +92,7 @@ pub(super) async fn apply(
     unsealer: &Unsealer,
     sealed: &Arc<SealedSecret>,
     known: Known,
-) -> Result<Written, UnsealerError> {
+) -> Result<Option<Written>, UnsealerError> {
     let desired = match unsealer.desired(Arc::clone(sealed)).await {
         Ok(desired) => desired,
         Err(UnsealerError::Desired(error)) => {
@@ -89,26 +100,33 @@ pub(super) async fn apply(
                 reason: error.reason(),
                 message: error.to_string(),
             };
-            return Ok(Written {
+            return Ok(Some(Written {
                 wants_key: error.may_need_another_key(),
                 ..Written::failed(Step::Unseal, outcome)
-            });
+            }));
         }
         Err(error) => return Err(error),
     };
     let api = Api::namespaced(client.clone(), sealed.namespace());
-    let written = tokio::time::timeout(TIMEOUT, write(&api, &desired, sealed, known)).await;
+    let writing = write(client, &api, &desired, sealed, known);
+    let written = tokio::time::timeout(TIMEOUT, writing).await;
     let result = written.unwrap_or_else(|_elapsed| Err(unanswered(sealed.name())));
-    Ok(result.unwrap_or_else(|outcome| Written::failed(Step::Update, outcome)))
+    Ok(result.unwrap_or_else(|outcome| Some(Written::failed(Step::Update, outcome))))
 }
 
 async fn write(
+    client: &Client,
     api: &Api<Secret>,
     desired: &DesiredSecret,
     sealed: &SealedSecret,
     known: Known,
-) -> Result<Written, Outcome> {
+) -> Result<Option<Written>, Outcome> {
     let name = sealed.name();
+    let mut confirmed = known.confirmed;
+    let done = |change, secret: Option<Secret>, confirmed| Written {
+        confirmed,
+        ..Written::synced(change, secret.and_then(|it| it.metadata.resource_version))
+    };
     let mut look = known.may_exist;
     let mut overtaken = false;
     for _ in 0..CONFLICT_TRIES {
@@ -140,6 +158,10 @@ async fn write(
                 secret,
                 differences,
             } => {
+                if !confirmed && !is_as_seen(client, sealed).await? {
+                    return Ok(None);
+                }
+                confirmed = true;
                 warn_of_what_is_left_out(&secret, desired);
                 let change = if known.was_right {
                     Change::Corrected(differences)
@@ -150,8 +172,7 @@ async fn write(
                 (replaced.map_err(gone_is_a_conflict), change)
             }
             Plan::UpToDate => {
-                let version = existing.and_then(|secret| secret.metadata.resource_version);
-                return Ok(Written::synced(Change::None, version));
+                return Ok(Some(done(Change::None, existing, confirmed)));
             }
             Plan::Unmanaged => return Err(unmanaged(name)),
             Plan::Immutable => return Err(immutable(name)),
@@ -162,7 +183,7 @@ async fn write(
         };
         match write {
             Ok(secret) => {
-                return Ok(Written::synced(change, secret.metadata.resource_version));
+                return Ok(Some(done(change, Some(secret), confirmed)));
             }
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(error) => return Err(failed(&error)),
@@ -172,6 +193,18 @@ async fn write(
         reason: "Conflict",
         message: format!("failed update: Secret {name:?} keeps changing"),
     })
+}
+
+/// Whether the object asks for what it asked for when it was seen.
+async fn is_as_seen(client: &Client, sealed: &SealedSecret) -> Result<bool, Outcome> {
+    let found = sealed_secrets::find(client, sealed.namespace(), sealed.name()).await;
+    let found = found.map_err(|error| failed(&error))?;
+    let seen = &sealed.metadata;
+    Ok(found.is_some_and(|now| {
+        let scope = |metadata: &ObjectMeta| scope_of(metadata.annotations.as_ref());
+        let now = &now.metadata;
+        now.uid == seen.uid && now.generation == seen.generation && scope(now) == scope(seen)
+    }))
 }
 
 /// A Secret that went between the look and the write: look again, and make it anew.

@@ -13,8 +13,8 @@ use super::throttle::Throttle;
 /// Where a pod finds its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/// Longest silence of the API server. Watches are ended by it after 290 seconds at the latest.
-const READ_TIMEOUT: Duration = Duration::from_secs(300);
+/// Longest silence of the API server. It ends watches earlier, as `relisting` asks it to.
+const READ_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// No cluster to talk to.
 #[derive(Debug, thiserror::Error)]

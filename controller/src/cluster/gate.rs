@@ -163,14 +163,14 @@ mod tests {
         let gate = Gate::new(leadership);
         assert!(!passes(&gate, Method::PUT).await);
         let now = Instant::now();
-        seat.settle(Tenure::Until(now + LONG), now);
+        seat.settle(Tenure::Until(now + LONG));
         assert!(passes(&gate, Method::PUT).await);
-        seat.settle(Tenure::Until(now), now);
+        seat.settle(Tenure::Until(now));
         for method in [Method::PUT, Method::POST, Method::PATCH, Method::DELETE] {
             assert!(!passes(&gate, method).await);
         }
         assert!(passes(&gate, Method::GET).await);
-        seat.settle(Tenure::Alone, now);
+        seat.settle(Tenure::Alone);
         gate.close().await;
         assert!(!passes(&gate, Method::POST).await);
         assert!(passes(&gate, Method::GET).await);
@@ -181,13 +181,13 @@ mod tests {
         let (seat, leadership) = Seat::new();
         let gate = Gate::new(leadership);
         let now = Instant::now();
-        seat.settle(Tenure::Until(now + LONG), now);
+        seat.settle(Tenure::Until(now + LONG));
         let hang = tower::service_fn(|_: Request<()>| async {
             std::future::pending::<Result<Infallible, BoxError>>().await
         });
         let write = tokio::spawn(gate.layer(hang).oneshot(request(Method::PUT)));
         tokio::task::yield_now().await;
-        seat.settle(Tenure::None, now);
+        seat.settle(Tenure::None);
         let error = write.await.unwrap().unwrap_err();
         assert!(error.is::<NotLeading>());
         gate.close().await;

@@ -128,7 +128,7 @@ impl Participant {
         }
         self.gate.close().await;
         let held = self.leads();
-        self.seat.settle(Tenure::None, Instant::now());
+        self.seat.settle(Tenure::None);
         self.metrics.leads(false);
         if held {
             self.release().await;
@@ -152,7 +152,7 @@ impl Participant {
         let due = self.candidate.answered(answer, began, now, chance);
         self.decided |= self.candidate.is_decided();
         if self.decided {
-            self.seat.settle(self.candidate.tenure(), now);
+            self.seat.settle(self.candidate.tenure());
         }
         self.complain(error.as_ref());
         due

@@ -76,6 +76,8 @@ struct Remembered {
     corrected: Option<Instant>,
     /// What the status would say, where it isn't written.
     status: Option<SealedSecretStatus>,
+    /// The term in which the API server confirmed what the watch shows.
+    confirmed: Option<u64>,
 }
 
 struct Last {
@@ -248,6 +250,18 @@ impl Memory {
         let objects = self.objects();
         let last = objects.get(key).and_then(|it| it.last.as_ref());
         last.is_some_and(|last| matches!(last.what, What::Synced { .. }))
+    }
+
+    /// Whether the API server confirmed in this term what the watch shows of the object.
+    pub(super) fn is_confirmed(&self, key: &ObjectKey, term: u64) -> bool {
+        let objects = self.objects();
+        let remembered = objects.get(key);
+        remembered.is_some_and(|it| it.confirmed == Some(term))
+    }
+
+    /// Remembers that it did.
+    pub(super) fn confirm(&self, key: &ObjectKey, term: u64) {
+        self.objects().entry(key.clone()).or_default().confirmed = Some(term);
     }
 
     /// The status that isn't written.

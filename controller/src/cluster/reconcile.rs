@@ -40,6 +40,9 @@ pub(super) const CONCURRENCY: u16 = 32;
 /// Between two looks of an object that may take long at whether it is its turn.
 const HEAVY_PAUSE: Duration = Duration::from_millis(500);
 
+/// Until the watch should show an object as it is now.
+const LATE_PAUSE: Duration = Duration::from_secs(2);
+
 /// How a controller works, apart from what it watches.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Settings {
@@ -267,15 +270,21 @@ async fn reconcile_object(
         // What is remembered of it is of use when it is gone.
         return Ok(None);
     }
-    let current = watched.object().map(|object| shared.read(key, object));
-    let seen = context.see(key, watched);
     // Followers conclude nothing: what they would remember, others may have changed since.
     let Some(term) = shared.terms.current() else {
         return Ok(None);
     };
     let over = || shared.terms.current() != Some(term);
+    let seen = context.see(key, watched);
     let keyring = shared.unsealer.keyring();
-    match memory.verdict(key, &seen, &keyring, Instant::now()) {
+    let verdict = memory.verdict(key, &seen, &keyring, Instant::now());
+    let settled = shared.is_settled(&seen);
+    if verdict == Verdict::Reconcile && !settled && shared.unsealer.would_wait(watched.items()) {
+        // Many of them must not take all places, nor be read again and again.
+        return Ok(Some(HEAVY_PAUSE.mul_f64(rand::random_range(0.5..1.5))));
+    }
+    let current = watched.object().map(|object| shared.read(key, object));
+    match verdict {
         Verdict::Reconcile => {}
         Verdict::Nothing => {
             if memory.is_synced(key) {
@@ -304,11 +313,6 @@ async fn reconcile_object(
         sealed,
         misfit,
     } = current;
-    let settled = misfit.is_none() && shared.is_settled(&seen);
-    if !settled && misfit.is_none() && shared.unsealer.would_wait(&sealed) {
-        // Many of them must not take all places.
-        return Ok(Some(HEAVY_PAUSE.mul_f64(rand::random_range(0.5..1.5))));
-    }
     let _measured = metrics.reconcile();
 
     let sealed = Arc::new(sealed);
@@ -325,19 +329,31 @@ async fn reconcile_object(
             let known = Known {
                 may_exist: seen.secret_version.is_some(),
                 was_right: memory.was_right(key, &seen, says_synced(&sealed)),
+                confirmed: memory.is_confirmed(key, term),
             };
-            apply(&shared.client, &shared.unsealer, &sealed, known)
-                .await
-                .map_err(|source| {
-                    metrics.unseal_error(UnsealError::Unseal, &key.0);
-                    let object = title(key);
-                    ReconcileError::Unsealer { object, source }
-                })?
+            let applied = apply(&shared.client, &shared.unsealer, &sealed, known).await;
+            let applied = applied.map_err(|source| {
+                metrics.unseal_error(UnsealError::Unseal, &key.0);
+                let object = title(key);
+                ReconcileError::Unsealer { object, source }
+            })?;
+            let Some(written) = applied else {
+                tracing::debug!(
+                    namespace = key.0,
+                    name = key.1,
+                    "has changed, and the watch is late"
+                );
+                return Ok(Some(LATE_PAUSE));
+            };
+            written
         }
     };
     if over() {
         // The next term looks at every object, and what failed may only have been too late.
         return Ok(None);
+    }
+    if written.confirmed {
+        memory.confirm(key, term);
     }
     if written.outcome.is_synced() {
         // Whatever becomes of the status.

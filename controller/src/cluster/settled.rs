@@ -3,7 +3,7 @@
 //!
 //! A record counts while object and Secret are at the versions it was made for. The API server gives
 //! each change of a Secret a version of its own, so nobody can change one and keep its record; the
-//! records are under a secret that only holders of all private keys can derive, so nobody else can
+//! records are under a secret that only who has all private keys can derive, so nobody else can
 //! make one. They are kept in Secrets beside the keys, in the same storage as what they are about, so that a
 //! restored backup brings back both. A record that is lost or spoiled costs one unsealing.
 //!
@@ -14,7 +14,7 @@ mod records;
 mod shard;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Secret;
@@ -27,13 +27,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::is_not_leading;
 use crate::keys::SharedKeyring;
-use records::{Records, Stored};
-use shard::Names;
+use records::{Records, SHARD, Stored};
+use shard::{Names, PARTS};
 
 pub(super) use records::Evidence;
 
-/// Records in one Secret, on average and at most about that: 64 KiB.
-const SHARD: usize = 2048;
+/// Secrets in one answer to a list: nobody knows how large they are.
+const PAGE: u32 = 8;
 /// Records are stored once nothing has changed for so long, ...
 const QUIET: Duration = Duration::from_secs(5);
 /// ... or after this long.
@@ -86,9 +86,8 @@ impl Settled {
 
     /// Reads what an earlier process, or another replica, has stored, in place of what was read before.
     /// Without it everything is unsealed once more.
-    pub(super) async fn load(&self, keyring: &Keyring) {
-        let select = ListParams::default().labels(&shard::selector());
-        let listed = match tokio::time::timeout(TIMEOUT, self.api.list(&select)).await {
+    pub(super) async fn load(&self, keyring: &SharedKeyring) {
+        let listed = match tokio::time::timeout(TIMEOUT, self.list()).await {
             Ok(Ok(listed)) => listed,
             Ok(Err(error)) => {
                 tracing::warn!(error = %crate::describe(&error), "cannot read which objects are settled; all are unsealed once more");
@@ -101,26 +100,45 @@ impl Settled {
                 return;
             }
         };
+        let mut state = self.state();
+        // Not the keys from before the list: what was recorded meanwhile may be under others.
+        let keyring = Arc::clone(&keyring.borrow());
         let (mut stored, mut shards) = (Stored::default(), BTreeMap::new());
-        for secret in &listed {
-            let name = secret.metadata.name.as_deref().unwrap_or_default();
-            let (Some(number), Some((fingerprints, part))) =
-                (self.names.number(name), shard::content(secret))
-            else {
-                continue;
-            };
+        for (number, secret) in &listed {
             let content = hash(secret);
             let version = secret.metadata.resource_version.clone();
-            shards.insert(number, Shard { version, content });
-            if let Err(error) = stored.add(keyring, &fingerprints, part) {
+            shards.insert(*number, Shard { version, content });
+            let Some((fingerprints, part)) = shard::content(secret) else {
+                continue;
+            };
+            if let Err(error) = stored.add(&keyring, &fingerprints, part) {
+                let name = self.names.name(*number);
                 tracing::info!(secret = name, %error, "settled objects are unsealed once more");
             }
         }
         tracing::info!(objects = stored.len(), "settled objects known");
-        let mut state = self.state();
-        state.records.under(keyring);
+        state.records.under(&keyring);
         state.stored = Some((stored, Instant::now()));
         state.shards = shards;
+    }
+
+    /// The parts that there are, by number.
+    async fn list(&self) -> Result<BTreeMap<usize, Secret>, kube::Error> {
+        let mut select = ListParams::default().labels(&shard::selector()).limit(PAGE);
+        let mut parts = BTreeMap::new();
+        loop {
+            let page = self.api.list(&select).await?;
+            for secret in page.items {
+                let name = secret.metadata.name.as_deref().unwrap_or_default();
+                if let Some(number) = self.names.number(name) {
+                    parts.insert(number, shard::bounded(secret));
+                }
+            }
+            match page.metadata.continue_.filter(|it| !it.is_empty()) {
+                Some(token) => select = select.continue_token(&token),
+                None => return Ok(parts),
+            }
+        }
     }
 
     /// Whether exactly this was found right before.
@@ -164,13 +182,15 @@ impl Settled {
         }
     }
 
-    /// Stores the records from time to time, and when it stops.
+    /// Stores the records from time to time.
     pub(super) async fn keep(&self, mut keyring: SharedKeyring, stop: CancellationToken) {
+        let mut stored = true;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 changed = keyring.changed() => if changed.is_err() { return },
                 () = self.changed.notified() => {}
+                () = tokio::time::sleep(LONGEST), if !stored => {}
             }
             let current = keyring.borrow_and_update().clone();
             self.under(&current);
@@ -181,7 +201,7 @@ impl Settled {
             };
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = quiet => self.store().await,
+                () = quiet => stored = self.store().await,
             }
         }
     }
@@ -196,32 +216,40 @@ impl Settled {
         state.dirty = true;
     }
 
-    /// Stores what has changed.
-    pub(super) async fn store(&self) {
+    /// Stores what has changed; `false` if it has to be tried again.
+    pub(super) async fn store(&self) -> bool {
         let parts = self.parts();
         if parts.is_empty() {
-            return;
+            return true;
         }
+        let mut failure = None;
         let all = async {
             for (number, secret) in parts {
-                self.write(number, secret).await?;
+                // One that somebody has spoiled mustn't keep the others from being stored.
+                if let Err(error) = self.write(number, secret).await {
+                    let secret = self.names.name(number);
+                    failure = Some((secret, error));
+                }
             }
-            Ok(())
         };
-        let result: Result<(), kube::Error> = match tokio::time::timeout(TIMEOUT, all).await {
-            Ok(result) => result,
-            Err(_elapsed) => Err(kube::Error::Service("no answer in time".into())),
-        };
+        if tokio::time::timeout(TIMEOUT, all).await.is_err() {
+            let late = kube::Error::Service("no answer in time".into());
+            failure.get_or_insert((self.names.name(0), late));
+        }
         let mut state = self.state();
-        let Err(error) = result else {
+        let Some((secret, error)) = failure else {
             state.told = false;
-            return;
+            return true;
         };
         state.dirty = true;
         // Then the records are another replica's to store.
-        if !is_not_leading(&error) && !std::mem::replace(&mut state.told, true) {
-            tracing::warn!(error = %crate::describe(&error), "cannot store which objects are settled; a restart will unseal them once more");
+        if is_not_leading(&error) {
+            return true;
         }
+        if !std::mem::replace(&mut state.told, true) {
+            tracing::warn!(secret, error = %crate::describe(&error), "cannot store which objects are settled, will retry; a restart would unseal them once more");
+        }
+        false
     }
 
     /// The Secrets that have to be written.
@@ -236,6 +264,7 @@ impl Settled {
             return Vec::new();
         };
         let needed = state.records.len().div_ceil(SHARD).next_power_of_two();
+        let needed = needed.min(PARTS);
         let there = state.shards.keys().last().map_or(0, |last| last + 1);
         let stored = state.stored.as_ref().map(|(stored, _)| stored);
         let count = needed.max(there);

@@ -82,11 +82,11 @@ async fn prepare_each(
 /// when the term ends meanwhile.
 async fn prepare(keyring: &mut SharedKeyring, settled: &Settled) -> bool {
     // The first key may be ours to make: without it, objects would be told that no key opens them.
-    let ready = keyring.wait_for(|keyring| !keyring.is_empty()).await;
-    let Some(keys) = ready.ok().map(|keyring| keyring.clone()) else {
+    let first_key = keyring.wait_for(|keyring| !keyring.is_empty());
+    if first_key.await.is_err() {
         return false;
-    };
+    }
     // What others found right in their terms is right for us.
-    settled.load(&keys).await;
+    settled.load(keyring).await;
     true
 }

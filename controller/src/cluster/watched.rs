@@ -35,6 +35,8 @@ pub(super) struct Watched {
     /// No more than names, uid, versions, and whether it is being deleted.
     identity: ObjectMeta,
     scope: Scope,
+    /// How many sealed items there are.
+    items: usize,
     status: Option<StatusDigest>,
     /// Shared by the clones that stores make.
     text: Arc<Mutex<Option<Packed>>>,
@@ -49,6 +51,9 @@ impl Watched {
     fn new(mut object: DynamicObject) -> io::Result<Self> {
         object.metadata.managed_fields = None;
         let status = status_of(&object);
+        let items = object.data.pointer("/spec/encryptedData");
+        let items = items.and_then(|items| items.as_object());
+        let items = items.map_or(0, |items| items.len());
         let text = Packed::new(&object)?;
         let metadata = object.metadata;
         Ok(Self {
@@ -62,6 +67,7 @@ impl Watched {
                 deletion_timestamp: metadata.deletion_timestamp,
                 ..ObjectMeta::default()
             },
+            items,
             status: status.as_ref().map(StatusDigest::of),
             text: Arc::new(Mutex::new(Some(text))),
         })
@@ -84,6 +90,11 @@ impl Watched {
         let part = |text: &Option<String>| text.clone().unwrap_or_default();
         let (namespace, name) = (part(&self.identity.namespace), part(&self.identity.name));
         Label::new(self.scope, &namespace, &name)
+    }
+
+    /// How many sealed items it has.
+    pub(super) fn items(&self) -> usize {
+        self.items
     }
 
     /// What its status says.

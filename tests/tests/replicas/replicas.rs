@@ -5,6 +5,7 @@
 //!
 //!     SEALED_SECRETS_TESTS_TAKEOVERS=20 cargo test --release --workspace --test replicas -- --test-threads=1
 
+mod behind;
 mod load;
 
 use std::process::ExitCode;
@@ -20,6 +21,7 @@ use sealed_secrets_tests::proxy::{Fault, Matching, Request, Verb};
 use sealed_secrets_tests::replicas::{Replica, Replicas, Times};
 use sealed_secrets_tests::{TestError, TestResult, claim, runner};
 
+use behind::successor_that_is_behind_undoes_nothing;
 use load::{Load, Size};
 
 /// How often each thing happens to a leader in the long form.
@@ -74,6 +76,12 @@ fn main() -> ExitCode {
             Kubeseal
         )
         .within(long),
+        claim!(
+            successor_that_is_behind_undoes_nothing,
+            ControlPlane,
+            Controller,
+            Kubeseal
+        ),
         claim!(
             followers_serve_and_write_nothing,
             ControlPlane,

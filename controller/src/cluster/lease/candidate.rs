@@ -6,7 +6,7 @@
 //! | nobody holds it, or we do | taken at once |
 //! | somebody holds it | looked at every [`LOOK`]; taken once it has not changed for its duration |
 //! | it is ours | renewed every [`RETRY`] by the version that it had last |
-//! | it was never there and may not be made, or not even looked at | written as if we were the only one; looked at every [`LOOK_AGAIN`] |
+//! | it may not be looked at, made or taken, and nobody is known to renew it | written as if we were the only one; looked at every [`LOOK_AGAIN`] |
 //! | it has gone | made again: by its holder at once, by others after its duration |
 //!
 //! Nothing compares the clocks of two machines: how old the Lease is counts from when its version was
@@ -35,6 +35,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// Between two looks whether Leases have become allowed.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// Longest duration that is believed of the Lease of another: no text in it may keep everybody from
+/// writing.
+const LONGEST: Duration = Duration::from_secs(60);
 /// Part of a pause that is up to chance, so that replicas don't ask all at once.
 const JITTER: f64 = 0.25;
 /// Followers take an expired Lease within this time of each other, so that mostly one tries.
@@ -152,7 +155,7 @@ impl Candidate {
                 began + pause(RETRY, chance)
             }
             (Next::Make | Next::Take(_), Answer::Conflict | Answer::Absent) => now,
-            (Next::Look | Next::Make, Answer::Refused) if self.seen.is_none() => {
+            (_, Answer::Refused) if !self.is_held(now) => {
                 self.tenure = Tenure::Alone;
                 began + pause(LOOK_AGAIN, chance)
             }
@@ -178,10 +181,6 @@ impl Candidate {
     }
 
     fn look_at(&mut self, lease: Box<Lease>, began: Instant, now: Instant, chance: f64) -> Instant {
-        if self.tenure == Tenure::Alone {
-            // Now that there is one, it counts.
-            self.tenure = Tenure::None;
-        }
         let spec = lease.spec.clone().unwrap_or_default();
         let expires = self.see(Some(&lease), lasts(&spec).unwrap_or(DURATION), now);
         let is_free = spec.holder_identity.as_deref().is_none_or(str::is_empty);
@@ -192,6 +191,16 @@ impl Candidate {
         self.tenure = Tenure::None;
         let scattered = expires + SCATTER.mul_f64(chance);
         scattered.min(began + pause(LOOK, chance))
+    }
+
+    /// Whether somebody holds it, as far as anybody can tell: we, or another who has renewed it.
+    fn is_held(&self, now: Instant) -> bool {
+        let by_us = self.tenure != Tenure::Alone && self.tenure.holds(now);
+        let by_another = |seen: &Seen| {
+            let another = seen.holder.as_ref().is_some_and(|it| *it != self.identity);
+            another && now < seen.since + seen.lasts
+        };
+        by_us || self.seen.as_ref().is_some_and(by_another)
     }
 
     /// A Lease that was there may have been renewed just before it was deleted. Of one that never was
@@ -253,7 +262,7 @@ impl Candidate {
 
 fn lasts(spec: &LeaseSpec) -> Option<Duration> {
     let seconds = u64::try_from(spec.lease_duration_seconds?).ok()?;
-    (seconds > 0).then(|| Duration::from_secs(seconds))
+    (seconds > 0).then(|| Duration::from_secs(seconds).min(LONGEST))
 }
 
 fn pause(longest: Duration, chance: f64) -> Duration {
@@ -378,7 +387,7 @@ mod tests {
         stage.hear(held_by(None, "1"), 0);
         stage.done("2", 10);
         for at in [2000, 4000, 6000] {
-            // What is refused later is a failure like any other.
+            // What is refused meanwhile is a failure like any other.
             stage.hear(
                 if at == 4000 {
                     Answer::Refused
@@ -436,10 +445,56 @@ mod tests {
             assert_eq!(stage.candidate.tenure(), Tenure::Alone);
             stage.hear(held_by(Some("theirs"), "1"), 120_000);
             assert!(!stage.leads(120_010));
-            // It isn't alone any more, whatever becomes of its rights.
+            // It isn't alone any more, whatever becomes of its rights, while the other may be there.
             stage.hear(Answer::Refused, 122_000);
             assert!(!stage.leads(122_010));
+            stage.hear(Answer::Refused, 132_010);
+            assert_eq!(stage.candidate.tenure(), Tenure::Alone);
         }
+    }
+
+    #[test]
+    fn who_may_look_but_not_take_works_alone() {
+        for holder in [None, Some("ours")] {
+            let mut stage = stage();
+            stage.hear(held_by(holder, "1"), 0);
+            assert_eq!(stage.hear(Answer::Refused, 10), 60_010);
+            assert!(stage.candidate.is_decided() && stage.leads(50_000));
+            // Looking whether it may by now doesn't interrupt it.
+            stage.hear(held_by(holder, "1"), 60_010);
+            assert!(stage.leads(60_020));
+            stage.hear(Answer::Refused, 60_020);
+            assert!(stage.leads(60_030));
+            stage.hear(held_by(holder, "1"), 120_030);
+            stage.done("2", 120_040);
+            assert!(matches!(stage.candidate.tenure(), Tenure::Until(_)));
+        }
+    }
+
+    #[test]
+    fn who_loses_its_rights_works_alone_when_its_tenure_is_over() {
+        let mut stage = stage();
+        stage.hear(held_by(None, "1"), 0);
+        stage.done("2", 10);
+        stage.hear(Answer::Refused, 2000);
+        assert_ne!(stage.candidate.tenure(), Tenure::Alone);
+        stage.hear(Answer::Refused, 8010);
+        assert_eq!(stage.candidate.tenure(), Tenure::Alone);
+    }
+
+    #[test]
+    fn no_duration_keeps_everybody_from_writing() {
+        let mut stage = stage();
+        let Answer::Found(mut lease) = held_by(Some("theirs"), "1") else {
+            panic!("no Lease");
+        };
+        let spec = lease.spec.as_mut().unwrap();
+        spec.lease_duration_seconds = Some(i32::MAX);
+        stage.hear(Answer::Found(lease.clone()), 0);
+        stage.hear(Answer::Found(lease.clone()), 59_000);
+        assert_eq!(stage.request(), Request::Look);
+        stage.hear(Answer::Found(lease), 60_010);
+        assert!(matches!(stage.request(), Request::Replace(_)));
     }
 
     #[test]

@@ -14,13 +14,15 @@ use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sealed_secrets_core::fingerprint::Fingerprint;
-use sealed_secrets_core::keyring::{KeyEntry, Keyring};
+use sealed_secrets_core::keyring::Keyring;
 use sealed_secrets_core::label::Label;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 /// Bytes of a hash that are kept: no two objects of a cluster share them, and none can be forged.
 const KEPT: usize = 16;
+/// Records in one part, on average and at most about that: 64 KiB.
+pub(super) const SHARD: usize = 2048;
 /// Bytes of a record.
 pub(super) const RECORD: usize = 2 * KEPT;
 /// What the derived key is for.
@@ -97,17 +99,8 @@ impl fmt::Debug for RecordKey {
 impl RecordKey {
     /// From all keys; `None` if there is none.
     fn of(keyring: &Keyring) -> Option<Self> {
-        Self::from(keyring.entries())
-    }
-
-    /// From the keys with these fingerprints; `None` unless all are there.
-    fn find(keyring: &Keyring, fingerprints: &BTreeSet<Fingerprint>) -> Option<Self> {
-        let entries: Option<Vec<_>> = fingerprints.iter().map(|it| keyring.find(it)).collect();
-        Self::from(entries?.into_iter())
-    }
-
-    fn from<'a>(entries: impl Iterator<Item = &'a KeyEntry>) -> Option<Self> {
-        let pairs: BTreeMap<_, _> = entries
+        let pairs: BTreeMap<_, _> = keyring
+            .entries()
             .map(|entry| (entry.pair.fingerprint(), &entry.pair))
             .collect();
         if pairs.is_empty() {
@@ -158,7 +151,7 @@ impl Records {
     /// Makes the records those of this keyring. They are as good with one more key; where a key is
     /// gone that an object may have been opened with, it has to show whether another one does.
     pub(super) fn under(&mut self, keyring: &Keyring) {
-        let now: BTreeSet<_> = keyring.entries().map(|it| it.pair.fingerprint()).collect();
+        let now = all(keyring);
         let before = self.fingerprints();
         if before == Some(&now) {
             return;
@@ -209,11 +202,8 @@ impl Records {
     pub(super) fn parts(&self, count: usize, stored: Option<&Stored>) -> Vec<Vec<u8>> {
         let mut all: BTreeMap<&Object, &Tag> = BTreeMap::new();
         let same = |key: &RecordKey| Some(&key.fingerprints) == self.fingerprints();
-        for (key, tags) in stored.map_or(&[][..], |stored| &stored.0) {
-            if same(key) {
-                all.extend(tags);
-            }
-        }
+        let stored = stored.filter(|stored| stored.key.as_ref().is_some_and(same));
+        all.extend(stored.iter().flat_map(|stored| &stored.tags));
         all.extend(self.objects.iter().map(|(object, it)| (object, &it.tag)));
         let mut parts = vec![Vec::new(); count];
         for (object, tag) in all {
@@ -232,9 +222,13 @@ impl Records {
     }
 }
 
-/// Records of an earlier process, or of another replica, by the keys that they are under.
+/// Records of an earlier process, or of another replica.
 #[derive(Debug, Default)]
-pub(super) struct Stored(Vec<(RecordKey, BTreeMap<Object, Tag>)>);
+pub(super) struct Stored {
+    /// `None` before the first are added.
+    key: Option<RecordKey>,
+    tags: BTreeMap<Object, Tag>,
+}
 
 /// Stored records that can't be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -242,12 +236,14 @@ pub(super) struct Stored(Vec<(RecordKey, BTreeMap<Object, Tag>)>);
 pub(super) enum StoredError {
     #[error("records are cut off")]
     Length,
-    #[error("records are under a key that is not here any more")]
-    UnknownKey,
+    #[error("records are not under exactly the keys that are here")]
+    OtherKeys,
 }
 
 impl Stored {
-    /// Adds a part of [`Records::parts`].
+    /// Adds a part of [`Records::parts`]. It has to be under exactly the keys of the keyring: a secret
+    /// that follows from some of them may be known to somebody who has stolen, or brought along, just
+    /// those.
     ///
     /// # Errors
     /// Records that nothing can be made of; to do without costs time only.
@@ -260,50 +256,53 @@ impl Stored {
         let (records, []) = part.as_chunks::<RECORD>() else {
             return Err(StoredError::Length);
         };
-        let same = |(key, _): &&mut (RecordKey, _)| key.fingerprints == *fingerprints;
-        let tags = match self.0.iter_mut().find(same) {
-            Some((_, tags)) => tags,
-            None => {
-                let key = RecordKey::find(keyring, fingerprints).ok_or(StoredError::UnknownKey)?;
-                &mut self.0.push_mut((key, BTreeMap::new())).1
-            }
-        };
+        if fingerprints.is_empty() || *fingerprints != all(keyring) {
+            return Err(StoredError::OtherKeys);
+        }
+        if self.key.is_none() {
+            self.key = RecordKey::of(keyring);
+        }
         for record in records {
             let (mut object, mut tag) = (Object::default(), Tag::default());
             object.copy_from_slice(&record[..KEPT]);
             tag.copy_from_slice(&record[KEPT..]);
-            tags.insert(object, tag);
+            self.tags.insert(object, tag);
         }
         Ok(())
     }
 
     /// Whether there is a record for exactly this.
     pub(super) fn holds(&self, evidence: &Evidence<'_>) -> bool {
-        let (object, digest) = (evidence.object(), evidence.digest());
-        self.0.iter().any(|(key, tags)| {
-            tags.get(&object)
-                .is_some_and(|tag| key.verifies(&digest, tag))
-        })
+        let (Some(key), Some(tag)) = (&self.key, self.tags.get(&evidence.object())) else {
+            return false;
+        };
+        key.verifies(&evidence.digest(), tag)
     }
 
-    /// Drops the records of an object.
+    /// Drops the record of an object.
     pub(super) fn remove(&mut self, uid: &str) {
-        let object = object(uid);
-        for (_, tags) in &mut self.0 {
-            tags.remove(&object);
-        }
+        self.tags.remove(&object(uid));
     }
 
-    /// Drops what is under keys of which one is gone.
+    /// Drops everything if one of the keys is gone.
     pub(super) fn under(&mut self, keyring: &Keyring) {
         let there = |fingerprint: &Fingerprint| keyring.find(fingerprint).is_some();
-        self.0.retain(|(key, _)| key.fingerprints.iter().all(there));
+        let gone = |key: &RecordKey| !key.fingerprints.iter().all(there);
+        if self.key.as_ref().is_some_and(gone) {
+            *self = Self::default();
+        }
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.0.iter().map(|(_, tags)| tags.len()).sum()
+        self.tags.len()
     }
+}
+
+/// Fingerprints of all keys.
+fn all(keyring: &Keyring) -> BTreeSet<Fingerprint> {
+    let entries = keyring.entries();
+    entries.map(|it| it.pair.fingerprint()).collect()
 }
 
 #[cfg(test)]
@@ -376,17 +375,29 @@ mod tests {
         let right = evidence("uid", &label, "7");
         let mut records = records(&one);
         records.insert(&right);
-        assert!(stored(&records, &both, 1).unwrap().holds(&right));
+        let mut earlier = stored(&records, &one, 1).unwrap();
+        earlier.under(&both);
+        assert!(earlier.holds(&right));
         records.under(&both);
         assert!(records.holds(&right));
-        let there = stored(&records, &both, 1).unwrap();
+        let mut there = stored(&records, &both, 1).unwrap();
         assert!(there.holds(&right));
-        assert_eq!(
-            stored(&records, &one, 1).unwrap_err(),
-            StoredError::UnknownKey
-        );
+        there.under(&one);
+        assert!(!there.holds(&right));
         records.under(&one);
         assert!(!records.holds(&right));
+    }
+
+    #[test]
+    fn only_who_has_all_keys_makes_records() {
+        let label = label("db");
+        let right = evidence("uid", &label, "7");
+        for keys in [&[1][..], &[2], &[1, 2, 3]] {
+            let mut forged = records(&certs(keys));
+            forged.insert(&right);
+            let read = stored(&forged, &certs(&[1, 2]), 1);
+            assert_eq!(read.unwrap_err(), StoredError::OtherKeys, "{keys:?}");
+        }
     }
 
     #[test]
@@ -397,7 +408,7 @@ mod tests {
         assert!(!records(&none).insert(&right));
         let mut forged = Stored::default();
         let added = forged.add(&none, &BTreeSet::new(), &[0; RECORD]);
-        assert_eq!(added, Err(StoredError::UnknownKey));
+        assert_eq!(added, Err(StoredError::OtherKeys));
     }
 
     #[test]

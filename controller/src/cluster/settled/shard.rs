@@ -13,6 +13,10 @@ const LABEL: &str = "sealedsecrets.bitnami.com/settled";
 const FORM: &str = "v1";
 /// Their type.
 const TYPE: &str = "sealedsecrets.bitnami.com/settled";
+/// Numbers end here: what somebody else puts beside them can't make us hold more than that.
+pub(super) const PARTS: usize = 256;
+/// Bytes of one that are held: several times what chance can bring together there, and hundreds of keys.
+const LARGEST: usize = 512 << 10;
 /// Start of their names.
 const NAME: &str = "sealed-secrets-settled";
 /// Item with the fingerprints of the keys, 32 bytes each.
@@ -52,7 +56,7 @@ impl Names {
     /// The number in such a name.
     pub(super) fn number(&self, name: &str) -> Option<usize> {
         let number = name.strip_prefix(&self.prefix)?.parse().ok()?;
-        (self.name(number) == name).then_some(number)
+        (number < PARTS && self.name(number) == name).then_some(number)
     }
 }
 
@@ -78,6 +82,20 @@ pub(super) fn secret(
             (KEYS.to_owned(), ByteString(keys)),
             (RECORDS.to_owned(), ByteString(records)),
         ])),
+        ..Secret::default()
+    }
+}
+
+/// Such a Secret as it is held once it was read: without what it should never have had.
+pub(super) fn bounded(mut secret: Secret) -> Secret {
+    let size =
+        |data: &BTreeMap<String, ByteString>| data.values().map(|it| it.0.len()).sum::<usize>();
+    Secret {
+        metadata: ObjectMeta {
+            resource_version: secret.metadata.resource_version.take(),
+            ..ObjectMeta::default()
+        },
+        data: secret.data.take().filter(|data| size(data) <= LARGEST),
         ..Secret::default()
     }
 }
@@ -111,6 +129,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_too_large_is_not_held() {
+        let fingerprints = BTreeSet::from([Fingerprint::from([1; 32])]);
+        for (size, held) in [(64, true), (LARGEST, false)] {
+            let version = Some("7".to_owned());
+            let read = secret("name".to_owned(), version, &fingerprints, vec![7; size]);
+            let read = bounded(read);
+            assert_eq!(content(&read).is_some(), held);
+            assert_eq!(read.metadata.resource_version.as_deref(), Some("7"));
+        }
+    }
+
+    #[test]
     fn names_of_others_have_no_number() {
         let names = Names::new("");
         assert_eq!(names.number("sealed-secrets-settled-3"), Some(3));
@@ -118,6 +148,8 @@ mod tests {
         for name in [
             "sealed-secrets-settled",
             "sealed-secrets-settled-03",
+            "sealed-secrets-settled-256",
+            "sealed-secrets-settled-18446744073709551615",
             "x-3",
             &others,
         ] {

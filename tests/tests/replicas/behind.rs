@@ -1,0 +1,73 @@
+//! A replica whose watch has gone blind, and that succeeds the one that writes.
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Api;
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams};
+use sealed_secrets_tests::context::Context;
+use sealed_secrets_tests::eventually::{DEADLINE, eventually};
+use sealed_secrets_tests::proxy::{Fault, Matching, Verb};
+use sealed_secrets_tests::replicas::Replicas;
+use sealed_secrets_tests::sealed::{self, secret_manifest, synced};
+use sealed_secrets_tests::{TestError, TestResult};
+use serde_json::{Value, json};
+
+const NAME: &str = "db";
+const ITEM: &str = "password";
+
+pub(crate) async fn successor_that_is_behind_undoes_nothing(context: Context) -> TestResult {
+    let mut replicas = Replicas::start(&context, 2, &[]).await?;
+    let leader = replicas.leader().await?.ok_or("nobody leads")?;
+    let follower = 1 - leader;
+    let plane = &replicas.control_plane;
+    let (objects, namespace) = (sealed::api(plane, &replicas.namespace), &replicas.namespace);
+    let secrets: Api<Secret> = Api::namespaced(plane.client(), namespace);
+    let old = seal(&context, &replicas, "the-old-password").await?;
+    let object: DynamicObject = serde_json::from_value(old)?;
+    objects.create(&PostParams::default(), &object).await?;
+    synced(plane, namespace, NAME, "True").await?;
+
+    // From now on the follower sees Secrets and keys change, but no SealedSecret.
+    let proxy = &replicas.all[follower].proxy;
+    let watches = Matching::to("sealedsecrets").verbs(&[Verb::Watch]);
+    proxy.inject(watches, Fault::Silent);
+    let new = seal(&context, &replicas, "the-new-password").await?;
+    let patch = json!({ "spec": { "encryptedData": new["spec"]["encryptedData"] } });
+    let params = PatchParams::default();
+    objects.patch(NAME, &params, &Patch::Merge(patch)).await?;
+    let is_new = async || {
+        let secret = secrets.get_opt(NAME).await?;
+        let item = sealed::item(secret.as_ref(), ITEM);
+        let version = || secret.as_ref()?.metadata.resource_version.clone();
+        Ok(item
+            .filter(|item| *item == b"the-new-password")
+            .and(version()))
+    };
+    let nothing = async || String::new();
+    let version = eventually("the new password", DEADLINE, is_new, nothing).await?;
+    proxy.forget();
+
+    replicas.all[leader].process.kill().await?;
+    replicas.other_leader(Some(leader)).await?;
+    // The Secret isn't what its picture of the SealedSecret asks for, so it has to make sure.
+    let proxy = &replicas.all[follower].proxy;
+    let asks = Matching::to("sealedsecrets").verbs(&[Verb::Get]);
+    let asked = async || Ok((!proxy.requests(&asks).is_empty()).then_some(()));
+    eventually("a look at the SealedSecret", DEADLINE, asked, nothing).await?;
+    proxy.heal();
+    synced(&replicas.control_plane, &replicas.namespace, NAME, "True").await?;
+    assert_eq!(is_new().await?, Some(version), "the Secret was replaced");
+    let writes = replicas.all[follower].writes(&Matching::to("secrets"));
+    let writes: Vec<_> = writes
+        .filter(|it| it.namespace.as_deref() == Some(&replicas.namespace))
+        .collect();
+    assert_eq!(writes, []);
+    Ok(())
+}
+
+async fn seal(context: &Context, replicas: &Replicas, value: &str) -> Result<Value, TestError> {
+    let certificate = format!("http://{}/v1/cert.pem", replicas.all[0].installation.http());
+    let manifest = secret_manifest(&replicas.namespace, NAME, &[(ITEM, value)]);
+    let kubeseal = context.kubeseal()?.args(["--cert", &certificate]);
+    let sealed = kubeseal.input(manifest).output().await?;
+    Ok(serde_json::from_str(&sealed)?)
+}
