@@ -11,7 +11,7 @@ use sealed_secrets_tests::sealed::{self, secret_manifest, synced};
 use sealed_secrets_tests::{TestError, TestResult};
 use serde_json::{Value, json};
 
-const NAME: &str = "db";
+const NAME: &str = "rotated";
 const ITEM: &str = "password";
 
 pub(crate) async fn successor_that_is_behind_undoes_nothing(context: Context) -> TestResult {
@@ -50,8 +50,11 @@ pub(crate) async fn successor_that_is_behind_undoes_nothing(context: Context) ->
     replicas.other_leader(Some(leader)).await?;
     // The Secret isn't what its picture of the SealedSecret asks for, so it has to make sure.
     let proxy = &replicas.all[follower].proxy;
-    let asks = Matching::to("sealedsecrets").verbs(&[Verb::Get]);
-    let asked = async || Ok((!proxy.requests(&asks).is_empty()).then_some(()));
+    let lists = Matching::to("sealedsecrets").verbs(&[Verb::List]);
+    let asked = async || {
+        let lists = proxy.requests(&lists);
+        Ok(lists.iter().any(|it| it.path.contains(NAME)).then_some(()))
+    };
     eventually("a look at the SealedSecret", DEADLINE, asked, nothing).await?;
     proxy.heal();
     synced(&replicas.control_plane, &replicas.namespace, NAME, "True").await?;
