@@ -217,10 +217,16 @@ async fn takeover(
     let struck = Instant::now();
     strike(&mut replicas.all[leader], blow, round).await?;
     let successor = replicas.other_leader(Some(leader)).await?;
-    let taken = Matching::to("leases").verbs(&[Verb::Update, Verb::Create]);
-    let taken = replicas.all[successor].proxy.requests(&taken);
-    let taken = taken.iter().filter_map(Request::done).min();
-    let taken = taken.ok_or("nobody took the Lease")?;
+    // The Lease shows it before the answer has come through the proxy.
+    let taking = Matching::to("leases").verbs(&[Verb::Update, Verb::Create]);
+    let requests = || replicas.all[successor].proxy.requests(&taking);
+    let taken = eventually(
+        "the Lease being taken",
+        DEADLINE,
+        async || Ok(requests().iter().filter_map(Request::done).min()),
+        async || format!("{:?}", requests()),
+    )
+    .await?;
     let written = eventually(
         "a Secret written by the successor",
         DEADLINE,
