@@ -145,7 +145,7 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         tokio::spawn(async move { settled.keep(keyring, stop).await })
     };
     let shared = Arc::new(reconcile::Shared::new(
-        connection.client,
+        &connection,
         Unsealer::new(keyring.clone(), options(&args)),
         metrics,
         settings(&args),

@@ -91,7 +91,9 @@ impl Seat {
     }
 
     fn settle_at(&self, mut held: MutexGuard<'_, Held>, tenure: Tenure, now: Instant) {
-        if tenure.holds(now) && !held.tenure.holds(now) {
+        // Who was alone wasn't alone for sure: others may have written meanwhile.
+        let elected = held.tenure == Tenure::Alone && matches!(tenure, Tenure::Until(_));
+        if tenure.holds(now) && (elected || !held.tenure.holds(now)) {
             held.term += 1;
         }
         held.tenure = tenure;
@@ -232,6 +234,8 @@ mod tests {
         assert_eq!(leadership.term(now + SECOND * 5), None);
         settle(&seat, Tenure::Alone, now + SECOND * 6);
         assert_eq!(leadership.term(now + SECOND * 99), Some(3));
+        settle(&seat, Tenure::Until(now + SECOND * 9), now + SECOND * 7);
+        assert_eq!(leadership.term(now + SECOND * 8), Some(4));
     }
 
     #[tokio::test]

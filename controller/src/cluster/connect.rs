@@ -33,8 +33,8 @@ pub enum ConnectError {
 pub(super) struct Connection {
     /// For all that goes on by itself: writes only while this replica leads, at the pace of the throttle.
     pub(super) client: Client,
-    /// For what doesn't depend on who leads, and must not wait: the Lease itself, and a key that was
-    /// asked for.
+    /// For what doesn't depend on who leads, and must not wait: the Lease itself, a key that was asked
+    /// for, and watches, which are begun anew all the time.
     pub(super) direct: Client,
     /// Where the keys are.
     pub(super) namespace: String,

@@ -69,7 +69,7 @@ impl KeySecrets {
     ) -> (Self, SharedKeyring) {
         let (publisher, keyring) = Publisher::new(args.key_order_priority, metrics);
         let watched = Watches {
-            api: Api::namespaced(connection.client.clone(), &connection.namespace),
+            api: Api::namespaced(connection.direct.clone(), &connection.namespace),
             legacy_name: args.key_prefix.clone(),
         };
         let store = ClusterKeys::new(connection, args.clone());

@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::apply::{Known, TIMEOUT, Written, apply};
+use super::connect::Connection;
 use super::current::{Current, says_synced};
 use super::deletion;
 use super::events::Recorder;
@@ -56,6 +57,8 @@ pub(super) struct Settings {
 /// What the reconciles of all scopes share.
 pub(super) struct Shared {
     pub(super) client: Client,
+    /// For watches.
+    pub(super) watching: Client,
     pub(super) metrics: Metrics,
     memory: Memory,
     unsealer: Unsealer,
@@ -107,7 +110,7 @@ fn title((namespace, name): &ObjectKey) -> String {
 
 impl Shared {
     pub(super) fn new(
-        client: Client,
+        connection: &Connection,
         unsealer: Unsealer,
         metrics: Metrics,
         settings: Settings,
@@ -116,9 +119,10 @@ impl Shared {
         stop: CancellationToken,
     ) -> Self {
         Self {
-            events: Recorder::start(client.clone()),
+            events: Recorder::start(connection.client.clone()),
             memory: Memory::new(settings.policy),
-            client,
+            client: connection.client.clone(),
+            watching: connection.direct.clone(),
             unsealer,
             metrics,
             settings,
@@ -270,8 +274,11 @@ async fn reconcile_object(
         // What is remembered of it is of use when it is gone.
         return Ok(None);
     }
-    // Followers conclude nothing: what they would remember, others may have changed since.
+    // Followers conclude nothing: what they would remember, others may have changed since. But when one
+    // of them leads, it can tell at once how many there are of what.
     let Some(term) = shared.terms.current() else {
+        let object = watched.object();
+        object.map(|object| shared.read(key, object));
         return Ok(None);
     };
     let over = || shared.terms.current() != Some(term);

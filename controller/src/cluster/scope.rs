@@ -74,8 +74,8 @@ impl Scope {
         listed: oneshot::Sender<()>,
         stop: CancellationToken,
     ) {
-        let (client, metrics) = (&shared.client, &shared.metrics);
-        tokio::spawn(missing(client.clone(), self.namespace.clone()));
+        let (client, metrics) = (&shared.watching, &shared.metrics);
+        tokio::spawn(missing(shared.client.clone(), self.namespace.clone()));
         let (triggers, touched) = Triggers::new(metrics.queue().clone());
         let (all, resync) = mpsc::channel(1);
         let (known, secrets_known) = oneshot::channel();

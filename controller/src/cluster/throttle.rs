@@ -1,6 +1,6 @@
 //! A pace for requests to the API server: `--kubeclient-qps` and `--kubeclient-burst`.
 //!
-//! Watches count once, when they begin.
+//! Watches, with the lists that they begin with, and the Lease are outside of it.
 
 use std::future::Future as _;
 use std::pin::Pin;

@@ -6,7 +6,7 @@
 //! | nobody holds it, or we do | taken at once |
 //! | somebody holds it | looked at every [`LOOK`]; taken once it has not changed for its duration |
 //! | it is ours | renewed every [`RETRY`] by the version that it had last |
-//! | it may not be looked at, made or taken, and nobody is known to renew it | written as if we were the only one; looked at every [`LOOK_AGAIN`] |
+//! | it may not be looked at, made or taken, and never could, or not for its duration, in which nobody renewed it | written as if we were the only one; looked at every [`LOOK_AGAIN`] |
 //! | it has gone | made again: by its holder at once, by others after its duration |
 //!
 //! Nothing compares the clocks of two machines: how old the Lease is counts from when its version was
@@ -75,6 +75,8 @@ pub(super) struct Candidate {
     tenure: Tenure,
     /// What was there last, once there was a Lease.
     seen: Option<Seen>,
+    /// Since when every request to make or take it was refused.
+    refused: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -105,6 +107,7 @@ impl Candidate {
             next: Next::Look,
             tenure: Tenure::None,
             seen: None,
+            refused: None,
         }
     }
 
@@ -145,6 +148,14 @@ impl Candidate {
         chance: f64,
     ) -> Instant {
         let asked = std::mem::replace(&mut self.next, Next::Look);
+        match (&asked, &answer) {
+            (_, Answer::Refused) => {
+                self.refused.get_or_insert(now);
+            }
+            // That it may be looked at says nothing.
+            (Next::Look, Answer::Found(_) | Answer::Absent) => {}
+            _ => self.refused = None,
+        }
         match (asked, answer) {
             (Next::Look, Answer::Found(lease)) => self.look_at(lease, began, now, chance),
             (Next::Look, Answer::Absent) => self.miss(began, now, chance),
@@ -155,7 +166,7 @@ impl Candidate {
                 began + pause(RETRY, chance)
             }
             (Next::Make | Next::Take(_), Answer::Conflict | Answer::Absent) => now,
-            (_, Answer::Refused) if !self.is_held(now) => {
+            (_, Answer::Refused) if self.is_shut_out(now) => {
                 self.tenure = Tenure::Alone;
                 began + pause(LOOK_AGAIN, chance)
             }
@@ -193,6 +204,14 @@ impl Candidate {
         scattered.min(began + pause(LOOK, chance))
     }
 
+    /// Whether there is no electing: at first contact, or after nobody can have renewed it for long. An
+    /// API server that has just come back may refuse everybody for a moment.
+    fn is_shut_out(&self, now: Instant) -> bool {
+        let lasts = |since: Instant| now.duration_since(since) >= DURATION;
+        let for_long = self.tenure == Tenure::Alone || self.refused.is_some_and(lasts);
+        self.seen.is_none() || for_long && !self.is_held(now)
+    }
+
     /// Whether somebody holds it, as far as anybody can tell: we, or another who has renewed it.
     fn is_held(&self, now: Instant) -> bool {
         let by_us = self.tenure != Tenure::Alone && self.tenure.holds(now);
@@ -222,7 +241,11 @@ impl Candidate {
     fn see(&mut self, lease: Option<&Lease>, lasts: Duration, now: Instant) -> Instant {
         let version = lease.and_then(|lease| lease.metadata.resource_version.clone());
         let spec = lease.and_then(|lease| lease.spec.as_ref());
-        let holder = spec.and_then(|spec| spec.holder_identity.clone());
+        let holder = match &self.seen {
+            // Who held what has gone may still write.
+            Some(seen) if lease.is_none() => seen.holder.clone(),
+            _ => spec.and_then(|spec| spec.holder_identity.clone()),
+        };
         let since = match &self.seen {
             Some(seen) if seen.version == version => seen.since,
             _ => now,
@@ -448,7 +471,7 @@ mod tests {
             // It isn't alone any more, whatever becomes of its rights, while the other may be there.
             stage.hear(Answer::Refused, 122_000);
             assert!(!stage.leads(122_010));
-            stage.hear(Answer::Refused, 132_010);
+            stage.hear(Answer::Refused, 134_010);
             assert_eq!(stage.candidate.tenure(), Tenure::Alone);
         }
     }
@@ -457,29 +480,60 @@ mod tests {
     fn who_may_look_but_not_take_works_alone() {
         for holder in [None, Some("ours")] {
             let mut stage = stage();
-            stage.hear(held_by(holder, "1"), 0);
-            assert_eq!(stage.hear(Answer::Refused, 10), 60_010);
+            for at in [0, 2000, 10_000] {
+                stage.hear(held_by(holder, "1"), at);
+                stage.hear(Answer::Refused, at + 10);
+                assert_eq!(stage.candidate.tenure(), Tenure::None);
+            }
+            stage.hear(held_by(holder, "1"), 12_010);
+            assert_eq!(stage.hear(Answer::Refused, 12_020), 72_020);
             assert!(stage.candidate.is_decided() && stage.leads(50_000));
             // Looking whether it may by now doesn't interrupt it.
-            stage.hear(held_by(holder, "1"), 60_010);
-            assert!(stage.leads(60_020));
-            stage.hear(Answer::Refused, 60_020);
-            assert!(stage.leads(60_030));
-            stage.hear(held_by(holder, "1"), 120_030);
-            stage.done("2", 120_040);
+            stage.hear(held_by(holder, "1"), 72_020);
+            assert!(stage.leads(72_030));
+            stage.hear(Answer::Refused, 72_030);
+            assert!(stage.leads(72_040));
+            stage.hear(held_by(holder, "1"), 132_040);
+            stage.done("2", 132_050);
             assert!(matches!(stage.candidate.tenure(), Tenure::Until(_)));
         }
     }
 
     #[test]
-    fn who_loses_its_rights_works_alone_when_its_tenure_is_over() {
+    fn who_loses_its_rights_works_alone_in_the_end() {
         let mut stage = stage();
         stage.hear(held_by(None, "1"), 0);
         stage.done("2", 10);
-        stage.hear(Answer::Refused, 2000);
-        assert_ne!(stage.candidate.tenure(), Tenure::Alone);
-        stage.hear(Answer::Refused, 8010);
+        for at in [2000, 4000, 8010, 10_000, 13_000] {
+            stage.hear(Answer::Refused, at);
+            assert_ne!(stage.candidate.tenure(), Tenure::Alone);
+        }
+        stage.hear(Answer::Refused, 14_010);
         assert_eq!(stage.candidate.tenure(), Tenure::Alone);
+    }
+
+    #[test]
+    fn one_refusal_after_an_outage_is_not_believed() {
+        for holder in ["ours", "theirs"] {
+            let mut stage = stage();
+            stage.hear(held_by(Some(holder), "1"), 0);
+            for at in (2000..60_000).step_by(2000) {
+                stage.hear(Answer::Failed, at);
+            }
+            stage.hear(Answer::Refused, 60_000);
+            stage.hear(Answer::Failed, 62_000);
+            stage.hear(Answer::Refused, 74_000);
+            assert!(!stage.leads(74_010));
+        }
+    }
+
+    #[test]
+    fn who_held_a_lease_that_has_gone_may_still_write() {
+        let mut stage = stage();
+        stage.hear(held_by(Some("theirs"), "1"), 0);
+        stage.hear(Answer::Absent, 1000);
+        stage.hear(Answer::Refused, 2000);
+        assert!(!stage.leads(2010));
     }
 
     #[test]

@@ -15,8 +15,8 @@ const FORM: &str = "v1";
 const TYPE: &str = "sealedsecrets.bitnami.com/settled";
 /// Numbers end here: what somebody else puts beside them can't make us hold more than that.
 pub(super) const PARTS: usize = 256;
-/// Bytes of one that are held: several times what chance can bring together there, and hundreds of keys.
-const LARGEST: usize = 512 << 10;
+/// Bytes of one that are held: twice what chance can bring together there, and a thousand keys.
+const LARGEST: usize = 192 << 10;
 /// Start of their names.
 const NAME: &str = "sealed-secrets-settled";
 /// Item with the fingerprints of the keys, 32 bytes each.
