@@ -7,6 +7,8 @@ use std::{
     process::{Command, ExitStatus, Stdio},
 };
 
+use tempfile::TempDir;
+
 use crate::cache::CacheError;
 
 /// Where the official archive of Go unpacks to; often missing from PATH.
@@ -16,6 +18,9 @@ const USUAL_PLACE: &str = "/usr/local/go/bin/go";
 #[derive(Debug)]
 pub struct Go {
     program: PathBuf,
+    /// What it has compiled, for as long as programs are built that share it. The user's own cache
+    /// would keep gigabytes of it that nothing asks for again.
+    compiled: TempDir,
 }
 
 /// Why a Go program cannot be had.
@@ -47,6 +52,14 @@ pub enum GoError {
         /// How it ended.
         status: ExitStatus,
     },
+    /// There's no place for what is compiled on the way.
+    #[error("cannot make a folder in {folder}")]
+    Folder {
+        /// Where.
+        folder: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
     /// The result can't be stored.
     #[error(transparent)]
     Cache(#[from] CacheError),
@@ -54,11 +67,11 @@ pub enum GoError {
 
 impl Go {
     /// Finds the `go` command. `instead` completes the message when there is none: what the user
-    /// can do without it.
+    /// can do without it. Folder `work` gets what is compiled on the way, until this is dropped.
     ///
     /// # Errors
-    /// Fails when there is no Go, or it can't be run.
-    pub fn find(instead: &'static str) -> Result<Self, GoError> {
+    /// Fails when there is no Go, it can't be run, or `work` can't be written to.
+    pub fn find(instead: &'static str, work: &Path) -> Result<Self, GoError> {
         for program in ["go", USUAL_PLACE] {
             let answer = Command::new(program)
                 .arg("version")
@@ -66,8 +79,15 @@ impl Go {
                 .status();
             match answer {
                 Ok(_) => {
+                    let compiled = tempfile::Builder::new()
+                        .prefix(".compiled-")
+                        .tempdir_in(work);
                     return Ok(Self {
                         program: program.into(),
+                        compiled: compiled.map_err(|source| GoError::Folder {
+                            folder: work.to_owned(),
+                            source,
+                        })?,
                     });
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -124,7 +144,10 @@ impl Go {
 
     fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command.env("CGO_ENABLED", "0").stdout(Stdio::null());
+        command
+            .env("CGO_ENABLED", "0")
+            .env("GOCACHE", self.compiled.path())
+            .stdout(Stdio::null());
         // The programs run here, whatever the user cross-compiles for; and a Go workspace that
         // happens to surround this repository is not about them.
         command

@@ -65,7 +65,7 @@ pub fn skipped() -> bool {
 }
 
 fn build(folder: &Path) -> Result<(), GoError> {
-    let go = Go::find(WITHOUT_GO)?;
+    let go = Go::find(WITHOUT_GO, folder)?;
     eprintln!(
         "building the Go sealed-secrets tools {SEALED_SECRETS_VERSION}: once for this user, \
          about 3 minutes on two cores"

@@ -57,7 +57,7 @@ pub fn find_or_build() -> Result<PathBuf, HealthRulesError> {
 
 fn build(folder: &Path) -> Result<(), GoError> {
     eprintln!("building the health rules: once for this user, under a minute");
-    let go = Go::find(WITHOUT_GO)?;
+    let go = Go::find(WITHOUT_GO, folder)?;
     go.build(Path::new(MODULE), ".", "-s -w", &folder.join(PROGRAM))
 }
 
