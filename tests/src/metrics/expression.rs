@@ -36,7 +36,7 @@ const GROUPINGS: [&str; 6] = [
     "without",
 ];
 /// Labels that the scraping server adds.
-const TARGET_LABELS: [&str; 3] = ["instance", "job", "pod"];
+const TARGET_LABELS: [&str; 4] = ["instance", "job", "namespace", "pod"];
 
 /// What an expression asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
