@@ -15,9 +15,13 @@ pub enum Tenure {
     None,
     /// Before this moment.
     ///
-    /// On Linux, [`Instant`] stands still while the machine is suspended, so a process that wakes up
-    /// with it may take its time for not over yet. What it writes then is refused because of the
-    /// resourceVersion that it carries.
+    /// [`Instant`] goes on while a process is stopped, which therefore finds its time over. On Linux it
+    /// stands still while the machine is suspended, and may do so while a virtual one is paused: a
+    /// process that goes on with it takes its time for not over yet, until its next renewal is answered
+    /// or the rest of its time has passed. What was under way is refused, because of the
+    /// resourceVersion that it carries, if anybody has written since. What begins in between may be
+    /// carried out, with what was seen last; whoever leads by then sees the Secret change, and corrects
+    /// it as any drift.
     Until(Instant),
     /// For as long as it likes: nobody else can know of it, nor it of others.
     Alone,

@@ -46,7 +46,7 @@ pub(super) fn key_size(text: &str) -> Result<KeySize, String> {
     KeySize::try_from(bits).map_err(|error| error.to_string())
 }
 
-/// The API server appends five characters to it, and the whole must be a name.
+/// Five characters are appended to it for each key, and the whole must be a name.
 pub(super) fn key_prefix(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if text.is_empty() || text.len() > 245 || !text.chars().all(allowed) || text.starts_with('-') {

@@ -1,8 +1,9 @@
 //! `--old-gc-behavior`: the Secret of a deleted SealedSecret is deleted here, owner or not, rather
 //! than by garbage collection.
 //!
-//! Only what was made for that SealedSecret goes. What was deleted while nobody watched is left to
-//! garbage collection: the owner reference is there all the same.
+//! Only what was made for that SealedSecret goes. What was deleted while nobody led is left to
+//! garbage collection: the owner reference is there all the same. A Secret whose template wants none
+//! stays then.
 
 use std::time::Duration;
 

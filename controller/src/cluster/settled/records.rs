@@ -25,6 +25,9 @@ const KEPT: usize = 16;
 pub(super) const SHARD: usize = 2048;
 /// Bytes of a record.
 pub(super) const RECORD: usize = 2 * KEPT;
+/// What this version of the controller makes of an object. Raise it when what `desired_secret` computes
+/// changes and the version of the crate doesn't: records from before then count for nothing.
+const REVISION: u32 = 1;
 /// What the derived key is for.
 const PURPOSE: &[u8] = b"sealed-secrets settled objects";
 
@@ -58,6 +61,7 @@ impl Evidence<'_> {
         for field in [
             // Another version of the controller may see another Secret in the same object.
             env!("CARGO_PKG_VERSION").as_bytes(),
+            &REVISION.to_be_bytes(),
             self.uid.as_bytes(),
             &self.generation.to_be_bytes(),
             self.label.as_bytes(),
