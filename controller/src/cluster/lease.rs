@@ -1,12 +1,14 @@
 //! Which of several replicas writes: a Lease of `coordination.k8s.io/v1` says so.
 //!
 //! - `candidate`: what to do about it, pure;
+//! - `complaint`: what to say about requests that fail, pure;
 //! - `simulation` (tests): many candidates under delays, losses and stops.
 //!
 //! Here the API server is asked, and everybody told. The requests are not those of the throttle: a
 //! long queue of others must not cost us the Lease.
 
 mod candidate;
+mod complaint;
 #[cfg(test)]
 mod simulation;
 
@@ -23,6 +25,7 @@ use super::gate::Gate;
 use crate::leadership::{Seat, Tenure};
 use crate::metrics::Metrics;
 use candidate::{Answer, Candidate, Request};
+use complaint::{Complaint, Heard, Word};
 
 /// Longest time for a request about it. Two of them fit into the time that a renewal has.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
@@ -50,7 +53,7 @@ struct Participant {
     decided: bool,
     /// What was logged last, to say it once.
     told: Option<Told>,
-    failing: bool,
+    complaint: Complaint,
 }
 
 /// What there is to say about who writes.
@@ -98,7 +101,7 @@ impl Election {
             metrics,
             decided: false,
             told: None,
-            failing: false,
+            complaint: Complaint::default(),
         };
         let resign = CancellationToken::new();
         let task = tokio::spawn(participant.run(resign.clone()));
@@ -148,13 +151,15 @@ impl Participant {
             Ok(lease) => (Answer::Found(Box::new(lease)), None),
             Err(error) => (error.answer(), Some(error)),
         };
+        let heard = Heard::of(&request, &answer);
         let (now, chance) = (Instant::now(), rand::random_range(0.0..1.0));
         let due = self.candidate.answered(answer, began, now, chance);
         self.decided |= self.candidate.is_decided();
         if self.decided {
             self.seat.settle(self.candidate.tenure());
         }
-        self.complain(error.as_ref());
+        let word = self.complaint.hear(heard, self.candidate.follows(now));
+        self.complain(word, error.as_ref());
         due
     }
 
@@ -182,14 +187,11 @@ impl Participant {
         }
     }
 
-    /// Says once what is wrong, and when it is over.
-    fn complain(&mut self, error: Option<&AskError>) {
-        // That it changes, or isn't there yet, is part of the game.
-        let error =
-            error.filter(|error| matches!(error.answer(), Answer::Failed | Answer::Refused));
-        let alone = self.candidate.tenure() == Tenure::Alone;
-        match error {
-            Some(error) if !self.failing && !alone => {
+    /// Says what is wrong, and when it is over.
+    fn complain(&self, word: Option<Word>, error: Option<&AskError>) {
+        match (word, error) {
+            // Who works alone says that instead.
+            (Some(Word::Failing), Some(error)) if self.candidate.tenure() != Tenure::Alone => {
                 tracing::warn!(
                     lease = self.name,
                     namespace = self.namespace,
@@ -197,12 +199,11 @@ impl Participant {
                     "cannot read or renew the Lease, will retry"
                 );
             }
-            None if self.failing => {
-                tracing::info!(lease = self.name, "the Lease can be used again")
+            (Some(Word::Over), _) => {
+                tracing::info!(lease = self.name, "the Lease can be used again");
             }
             _ => {}
         }
-        self.failing = error.is_some();
     }
 
     /// Tells everybody what has become of us.

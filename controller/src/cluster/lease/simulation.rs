@@ -1,5 +1,5 @@
 //! Candidates and an API server in virtual time, with everything that may happen between them:
-//! requests that are late, lost, or answered to nobody, processes that are stopped, killed, or leave.
+//! requests that are late, lost, refused, or answered to nobody, processes that are stopped, killed, or leave.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -63,6 +63,8 @@ struct Replica {
     life: u32,
     request: u32,
     began: u64,
+    /// Whether it has seen the Lease. Before, one refusal is enough for it to work alone.
+    met: bool,
 }
 
 struct World {
@@ -84,6 +86,7 @@ impl World {
             life: 0,
             request: 0,
             began: 0,
+            met: false,
         };
         let mut world = Self {
             rng: StdRng::seed_from_u64(seed),
@@ -152,7 +155,12 @@ impl World {
     ) {
         // What was sent arrives, whatever has become of who sent it.
         if let Event::Arrive(asked) = event {
-            let answer = self.serve(*asked);
+            let refused = !calm && self.replicas[replica].met && self.rng.random_bool(0.02);
+            let answer = if refused {
+                Answer::Refused
+            } else {
+                self.serve(*asked)
+            };
             let heard = at + self.delay(calm);
             let lost = !calm && self.rng.random_bool(0.05);
             let current = &self.replicas[replica];
@@ -198,6 +206,7 @@ impl World {
         let chance = self.rng.random_range(0.0..1.0);
         let current = &mut self.replicas[replica];
         current.request += 1;
+        current.met |= matches!(answer, Answer::Found(_));
         let due = current.candidate.answered(answer, began, now, chance);
         let next = self.milliseconds(due.max(now));
         self.push(next, replica, Event::Send);
@@ -232,6 +241,7 @@ impl World {
         }
         let current = &mut self.replicas[replica];
         current.life += 1;
+        current.met = false;
         current.candidate = Candidate::new(format!("replica-{replica}-{}", current.life));
         let starts = at + self.rng.random_range(0..10_000);
         self.push(starts, replica, Event::Send);
