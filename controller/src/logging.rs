@@ -18,13 +18,15 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::args::{LogFormat, LoggingArgs};
 
+/// Libraries are of interest when something is wrong. The client of the API server is not even then: with
+/// the warning that it can't read an answer it logs the answer, which may be a Secret. The error that it
+/// returns tells enough.
+const LIBRARIES: &str = "hyper=warn,hyper_util=warn,tower=warn,kube=warn,kube_client::client=error,\
+                         kube_client::client::tls=warn,rustls=warn,h2=warn";
+
 /// Installs the process-wide logger. Called once, before anything is logged.
 pub fn init(args: &LoggingArgs) {
-    let level = args.log_level.as_filter();
-    // Libraries are of interest when something is wrong, and when debugging.
-    let filter = EnvFilter::new(format!(
-        "{level},hyper=warn,hyper_util=warn,tower=warn,kube=warn,rustls=warn,h2=warn"
-    ));
+    let filter = filter(args.log_level.as_filter());
     let writer = Streams {
         info_to_stdout: args.log_info_stdout,
     };
@@ -35,6 +37,10 @@ pub fn init(args: &LoggingArgs) {
             format: args.log_format,
         })
         .init();
+}
+
+fn filter(level: impl std::fmt::Display) -> EnvFilter {
+    EnvFilter::new(format!("{level},{LIBRARIES}"))
 }
 
 /// Writes an event as one line.
@@ -166,7 +172,40 @@ impl<'writer> MakeWriter<'writer> for Streams {
 
 #[cfg(test)]
 mod tests {
-    use super::quoted;
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn answers_of_the_api_server_are_not_logged() {
+        let written = Written::default();
+        let writer = written.clone();
+        let logger = tracing_subscriber::fmt()
+            .with_env_filter(filter("trace"))
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(logger, || {
+            tracing::warn!(target: "kube_client::client", "an answer");
+            tracing::warn!(target: "kube_client::client::tls", "a stale bundle");
+            tracing::trace!(target: "sealed_secrets_controller::cluster", "our own");
+        });
+        let written = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let has = |text| written.contains(text);
+        assert!(has("a stale bundle") && has("our own"), "{written}");
+        assert!(!has("an answer"), "{written}");
+    }
 
     #[test]
     fn values_cannot_forge_a_line_or_a_field() {

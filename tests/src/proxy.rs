@@ -166,6 +166,12 @@ impl Proxy {
         self.faults.add(Rule::new(matching, fault, Some(times)));
     }
 
+    /// Like [`Self::inject`], for the answers that are under way now, and for nothing asked later:
+    /// connections of which one end has gone without a word.
+    pub fn inject_open(&self, matching: Matching, fault: Fault) {
+        self.faults.add_for_open(Rule::new(matching, fault, None));
+    }
+
     /// Ends all faults. What hangs is cut; what is slow goes on at once.
     pub fn heal(&self) {
         self.faults.clear();

@@ -13,7 +13,9 @@ use sealed_secrets_tests::cluster::Cluster;
 use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::scene::Scene;
-use sealed_secrets_tests::sealed::{LENIENT_CRD, api, condition, secret_manifest, synced};
+use sealed_secrets_tests::sealed::{
+    LENIENT_CRD, api, condition, item, secret_becomes, secret_manifest, synced,
+};
 use sealed_secrets_tests::standalone::Standalone;
 use sealed_secrets_tests::{TestError, TestResult, claim, cluster_claim, install, runner};
 use serde_json::{Value, json};
@@ -21,6 +23,7 @@ use serde_json::{Value, json};
 fn main() -> ExitCode {
     runner::run([
         cluster_claim!(garbage_in_every_field_stops_nobody).within(Duration::from_secs(600)),
+        cluster_claim!(nesting_hides_neither_an_object_nor_its_neighbours),
         cluster_claim!(object_of_a_mebibyte_becomes_a_secret),
         cluster_claim!(object_with_thousands_of_items_becomes_a_secret),
         cluster_claim!(objects_that_take_long_do_not_hold_up_others)
@@ -177,6 +180,52 @@ async fn garbage_in_every_field_stops_nobody(context: Context) -> TestResult {
     )
     .await?;
     scene.unharmed().await
+}
+
+async fn nesting_hides_neither_an_object_nor_its_neighbours(context: Context) -> TestResult {
+    let mut cluster = Cluster::new(&context).await?;
+    let sealed = cluster.seal(&context, "deep", &[("password", "plaintext-of-deep")]);
+    let sealed: Value = serde_json::from_str(&sealed.await?)?;
+    // Not as a value, which couldn't be read back.
+    let nested = r#"{"x":["#.repeat(1000) + "1" + &"]}".repeat(1000);
+    let spec = format!(r#""spec":{{"unknown":{nested},"#);
+    let text = sealed.to_string().replacen(r#""spec":{"#, &spec, 1);
+    assert!(text.contains(&nested));
+    let kubectl = || cluster.control_plane.kubectl();
+    let create = kubectl().args(["create", "--filename=-"]);
+    create.input(text).output().await?;
+    let (secrets, namespace) = (cluster.secrets(), cluster.namespace.clone());
+    let right = |secret: Option<&Secret>| item(secret, "password") == Some(b"plaintext-of-deep");
+    secret_becomes(&secrets, "deep", "being right", right).await?;
+    let status = || {
+        let synced = "jsonpath={.status.conditions[?(@.type==\"Synced\")].status}";
+        let namespace = format!("--namespace={namespace}");
+        kubectl().args([
+            "get",
+            "sealedsecret",
+            "deep",
+            &namespace,
+            "--output",
+            synced,
+        ])
+    };
+    eventually(
+        "the status saying so",
+        DEADLINE,
+        async || Ok((status().output().await? == "True").then_some(())),
+        async || format!("{:?}", status().output().await),
+    )
+    .await?;
+
+    // Whoever starts lists it together with all others.
+    cluster.controller.terminate(DEADLINE).await?;
+    secrets.delete("deep", &DeleteParams::default()).await?;
+    cluster.controller = cluster.installation.start(&context, "again", &[]).await?;
+    cluster.unseals(&context, "beside").await?;
+    secret_becomes(&secrets, "deep", "being right again", right).await?;
+    // By now nothing but its names is held of it.
+    secrets.delete("deep", &DeleteParams::default()).await?;
+    secret_becomes(&secrets, "deep", "being made once more", right).await
 }
 
 async fn object_of_a_mebibyte_becomes_a_secret(context: Context) -> TestResult {

@@ -1,7 +1,7 @@
 //! Claims about the controller in a cluster, under the rights that `deploy/` gives it.
 
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -129,10 +129,7 @@ async fn one_key_is_made_and_found_again(context: Context) -> TestResult {
     assert_eq!(http::get(&address, "/healthz").await?.body, "ok\n");
     assert_eq!(http::get(&address, "/nowhere").await?.code, 404);
 
-    let status = cluster
-        .controller
-        .terminate(Duration::from_secs(10))
-        .await?;
+    let status = cluster.controller.terminate(DEADLINE).await?;
     assert_eq!(status.code(), Some(0));
     let _again = cluster.installation.start(&context, "again", &[]).await?;
     assert_eq!(http::get(&address, "/v1/cert.pem").await?.body, before.body);
@@ -286,10 +283,7 @@ async fn restart_over_settled_objects_writes_nothing(context: Context) -> TestRe
         synced(&cluster.control_plane, &cluster.namespace, name, "True").await?;
     }
     synced(&cluster.control_plane, &cluster.namespace, "bad", "False").await?;
-    cluster
-        .controller
-        .terminate(Duration::from_secs(10))
-        .await?;
+    cluster.controller.terminate(DEADLINE).await?;
     let writes = || -> Result<usize, TestError> {
         let writing = ["create", "update", "patch", "delete"];
         let events = cluster.control_plane.audit_events()?;
@@ -318,6 +312,8 @@ async fn restart_over_settled_objects_writes_nothing(context: Context) -> TestRe
             .await?;
     }
     again.wait_for_output("not unsealed", DEADLINE).await?;
+    // With what is written a while after, or on the way out.
+    again.terminate(DEADLINE).await?;
     assert_eq!(writes()?, before);
     Ok(())
 }
@@ -329,10 +325,7 @@ async fn key_that_appears_opens_what_none_could(context: Context) -> TestResult 
         .await?;
     synced(&cluster.control_plane, &cluster.namespace, "db", "True").await?;
     // The key goes away, as before a restore from a backup; the controller makes another.
-    cluster
-        .controller
-        .terminate(Duration::from_secs(10))
-        .await?;
+    cluster.controller.terminate(DEADLINE).await?;
     let keys: Api<Secret> = Api::namespaced(cluster.control_plane.client(), NAMESPACE);
     let active =
         ListParams::default().labels("sealedsecrets.bitnami.com/sealed-secrets-key=active");

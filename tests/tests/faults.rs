@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         survives!(watches_are_gone_410),
         survives!(watch_ends_with_an_error_event_410),
         survives!(slow_watches_bring_everything_in_the_end),
+        survives!(watches_that_fell_silent_are_begun_anew),
         survives!(changes_while_the_watches_are_away_are_caught_up),
         survives!(everything_hangs_for_a_while),
         survives!(requests_that_are_never_answered_are_given_up),
@@ -183,6 +184,15 @@ async fn slow_watches_bring_everything_in_the_end(context: Context) -> TestResul
     scene.proxy.inject(watches, slow);
     scene.change_everything().await?;
     // It isn't healed: slow is not wrong.
+    scene.unharmed().await
+}
+
+async fn watches_that_fell_silent_are_begun_anew(context: Context) -> TestResult {
+    let mut scene = Scene::new(&context).await?;
+    let watches = Matching::everything().verbs(&[Verb::Watch]);
+    scene.proxy.inject_open(watches, Fault::Silent);
+    scene.change_everything().await?;
+    // They aren't healed, and no error tells the controller.
     scene.unharmed().await
 }
 

@@ -29,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(900);
 const REST: Duration = Duration::from_secs(60);
 /// Longest time that memory may go on falling, in seconds.
 const GIVEN_BACK: usize = 30;
+/// Seconds without a fall after which it has fallen as far as it does.
+const STEADY: usize = 4;
 /// Bytes that an object may cost besides its own text: what is remembered of it, and of its Secret.
 const BESIDES: u64 = 4 << 10;
 
@@ -147,16 +149,19 @@ async fn measure(
 
 /// Memory once what the burst needed has been given back, which takes the allocator a moment.
 async fn at_rest(cluster: &Cluster) -> Result<Memory, TestError> {
-    let mut before = cluster.controller.memory()?;
+    let mut least = cluster.controller.memory()?;
+    let mut unchanged = 0;
     for _ in 0..GIVEN_BACK {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let now = cluster.controller.memory()?;
-        if now.anonymous >= before.anonymous {
-            return Ok(now);
+        unchanged += 1;
+        if now.anonymous < least.anonymous {
+            (least, unchanged) = (now, 0);
+        } else if unchanged == STEADY {
+            break;
         }
-        before = now;
     }
-    Ok(before)
+    Ok(least)
 }
 
 /// An object as `kubectl apply` leaves it: with the text that was applied in an annotation.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
 use sealed_secrets_tests::http::{get, send};
+use sealed_secrets_tests::keys::metric;
 use sealed_secrets_tests::standalone::Standalone;
 use sealed_secrets_tests::{TestError, TestResult, claim, runner};
 use serde_json::json;
@@ -251,9 +252,22 @@ async fn many_items_do_not_hold_up_others(context: Context) -> TestResult {
             )
         })
         .collect();
+    let metrics = standalone.metrics();
+    let at_work = async || metric(&metrics, "private_key_operations_total").await;
+    eventually(
+        "the first of many items being opened",
+        DEADLINE,
+        async || Ok((at_work().await? > 0.0).then_some(())),
+        async || format!("{:?}", at_work().await),
+    )
+    .await?;
     // All that take long wait for one another; one that doesn't overtakes them.
     let answer = send(&address, "POST", "/v1/verify", &[], few.as_bytes()).await?;
     assert_eq!(answer.code, 200, "{answer:?}");
+    assert!(
+        heavy.iter().any(|request| !request.is_finished()),
+        "it came last"
+    );
     let mut answered = 0;
     for request in heavy {
         let answer = request.await??;

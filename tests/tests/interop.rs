@@ -1,13 +1,13 @@
 //! Claims about living with the Go tools: whoever seals, whoever made the key, the other unseals.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::api::ListParams;
 use sealed_secrets_tests::context::{Context, new_namespace};
 use sealed_secrets_tests::control_plane::ControlPlane;
+use sealed_secrets_tests::eventually::DEADLINE;
 use sealed_secrets_tests::http;
 use sealed_secrets_tests::install;
 use sealed_secrets_tests::installation::{Installation, NAMESPACE};
@@ -149,7 +149,7 @@ async fn key_made_by_go_is_adopted_by_us(context: Context) -> TestResult {
     let certificate = http::get(&address, "/v1/cert.pem").await?.body;
     let namespace = seal_and_wait(&control_plane, &context.go_kubeseal()?, "before").await?;
     let before = snapshot(&control_plane, &namespace).await?;
-    go.terminate(Duration::from_secs(30)).await?;
+    go.terminate(DEADLINE).await?;
 
     let _ours = installation.start(&context, "ours", &[]).await?;
     assert_eq!(http::get(&address, "/v1/cert.pem").await?.body, certificate);
@@ -167,12 +167,12 @@ async fn key_made_by_us_is_adopted_by_go(context: Context) -> TestResult {
     let certificate = http::get(&address, "/v1/cert.pem").await?.body;
     let namespace = seal_and_wait(&control_plane, &context.kubeseal()?, "before").await?;
     let before = snapshot(&control_plane, &namespace).await?;
-    ours.terminate(Duration::from_secs(10)).await?;
+    ours.terminate(DEADLINE).await?;
 
     let mut go = installation.start_go(&context, "go").await?;
     assert_eq!(http::get(&address, "/v1/cert.pem").await?.body, certificate);
     seal_and_wait(&control_plane, &context.go_kubeseal()?, "between").await?;
-    go.terminate(Duration::from_secs(30)).await?;
+    go.terminate(DEADLINE).await?;
     let _again = installation.start(&context, "again", &[]).await?;
     seal_and_wait(&control_plane, &context.kubeseal()?, "after").await?;
     assert_eq!(key_count(&control_plane).await?, 1);

@@ -1,7 +1,6 @@
 //! Claims about key Secrets that others make, change and delete while the controller runs.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Event;
 use kube::Api;
@@ -309,10 +308,7 @@ async fn newest_key_is_by_certificate_or_by_creation(context: Context) -> TestRe
         .wait_for_output("key in use\" key=restored", DEADLINE)
         .await?;
     assert_eq!(http::get(&address, "/v1/cert.pem").await?.body, first);
-    cluster
-        .controller
-        .terminate(Duration::from_secs(10))
-        .await?;
+    cluster.controller.terminate(DEADLINE).await?;
     let arguments = [
         "--key-renew-period=0",
         "--key-order-priority=SecretCreationTimestamp",

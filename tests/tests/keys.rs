@@ -1,7 +1,7 @@
 //! Claims about making keys: when, how many, whoever else makes some, and what is killed meanwhile.
 
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::process::Signal;
 use sealed_secrets_tests::context::{Context, new_namespace};
@@ -104,6 +104,7 @@ async fn three_replicas_make_one_key_for_each_period(context: Context) -> TestRe
     let replicas = [&first, &second, &third];
     let period = format!("--key-renew-period={PERIOD}s");
     let arguments = [period.as_str()];
+    let since = Instant::now();
     // All at once, in a namespace without a key.
     let (one, two, three) = tokio::join!(
         first.start(&context, "one", &arguments),
@@ -122,7 +123,8 @@ async fn three_replicas_make_one_key_for_each_period(context: Context) -> TestRe
         let value = secret_item(&control_plane, &namespace, &name, "password").await?;
         assert_eq!(value, format!("value of {name}"));
         one_for_each_period(&starts(&sealer.metrics()).await?, PERIOD)?;
-        assert!(there.len() <= count + 1, "{} keys", there.len());
+        let most = 2 + since.elapsed().as_secs() / PERIOD;
+        assert!(there.len() as u64 <= most, "{} keys", there.len());
     }
     eventually(
         "all replicas with the same keys",
@@ -164,7 +166,7 @@ async fn sigusr1_makes_a_key_even_without_renewal(context: Context) -> TestResul
         controller.signal(Signal::USR1)?;
     }
     keys.wait_for(5).await?;
-    controller.terminate(Duration::from_secs(10)).await?;
+    controller.terminate(DEADLINE).await?;
     assert!(keys.active().await?.len() <= 6);
     Ok(())
 }
@@ -183,7 +185,7 @@ async fn key_that_is_overdue_is_renewed_unless_renewal_is_off(context: Context) 
         certificate(&installation).await?,
         old.certificate.replace("\r\n", "\n")
     );
-    off.terminate(Duration::from_secs(10)).await?;
+    off.terminate(DEADLINE).await?;
     assert_eq!(keys.active().await?.len(), 1);
 
     let _on = installation.start(&context, "on", &[]).await?;
@@ -203,10 +205,10 @@ async fn key_from_before_the_cutoff_is_replaced_once(context: Context) -> TestRe
     // The old certificate is not served at all.
     let served = certificate(&installation).await?;
     assert_ne!(served, old.certificate.replace("\r\n", "\n"));
-    controller.terminate(Duration::from_secs(10)).await?;
+    controller.terminate(DEADLINE).await?;
     let mut again = installation.start(&context, "again", &arguments).await?;
     assert_eq!(certificate(&installation).await?, served);
-    again.terminate(Duration::from_secs(10)).await?;
+    again.terminate(DEADLINE).await?;
     assert_eq!(keys.active().await?.len(), 2);
     Ok(())
 }
@@ -318,14 +320,12 @@ async fn kills_while_keys_are_made_lose_nothing(context: Context) -> TestResult 
         // Not a wait for anything: the moment of the kill is what varies.
         tokio::time::sleep(Duration::from_millis(kill * 40)).await;
         controller.kill().await?;
-        let after = keys.active().await?.len();
-        assert!(after == before || after == before + 1, "{before}, {after}");
         controller = start(format!("controller-{kill}")).await?;
-        assert_eq!(
-            keys.active().await?.len(),
-            after,
-            "none is made at a restart"
-        );
+        // Only now: the API server may have been at it when the controller was killed.
+        let after = keys.active().await?.len();
+        assert!((before..=before + 1).contains(&after), "{before}, {after}");
+        let log = controller.stdout()? + &controller.stderr()?;
+        assert!(!log.contains("making a new key"), "made at a restart");
     }
     for kill in 1..=KILLS {
         synced(
@@ -359,10 +359,10 @@ async fn key_made_by_go_is_the_newest_for_us_and_ours_for_go(context: Context) -
     // Ours is for them, from their next start on.
     controller.signal(Signal::USR1)?;
     let newest = other_certificate(&ours.http(), &newer).await?;
-    go.terminate(Duration::from_secs(30)).await?;
+    go.terminate(DEADLINE).await?;
     let _again = theirs.start_go(&context, "go-again").await?;
     assert_eq!(certificate(&theirs).await?, newest);
-    controller.terminate(Duration::from_secs(10)).await?;
+    controller.terminate(DEADLINE).await?;
     let namespace = new_namespace(&control_plane.client()).await?;
     seal(&context, &control_plane, &theirs, &namespace, "db").await?;
     assert_eq!(

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use sealed_secrets_tests::cluster::Cluster;
@@ -281,10 +280,7 @@ async fn objects_deleted_while_the_controller_is_away_are_not_told_of(
 
 async fn nothing_names_a_sealed_secret_when_that_is_omitted(context: Context) -> TestResult {
     let mut cluster = Cluster::new(&context).await?;
-    cluster
-        .controller
-        .terminate(Duration::from_secs(10))
-        .await?;
+    cluster.controller.terminate(DEADLINE).await?;
     let omit = ["--metrics-omit-secret-labels"];
     let installation = &cluster.installation;
     let _controller = installation.start(&context, "omitting", &omit).await?;

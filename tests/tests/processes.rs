@@ -66,7 +66,7 @@ async fn signal_that_ended_a_program_is_told_apart_from_a_code(_: Context) -> Te
 
 async fn program_that_does_not_end_is_killed_and_reported(_: Context) -> TestResult {
     let program = shell("echo $$; exec sleep 600");
-    let error = program.run_within(Duration::from_millis(500)).await;
+    let error = program.run_within(Duration::from_secs(5)).await;
     let Err(ProcessError::StillRunning { output, .. }) = error else {
         return Err(format!("{error:?}").into());
     };

@@ -3,7 +3,6 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use sealed_secrets_tests::context::Context;
 use sealed_secrets_tests::eventually::{DEADLINE, eventually};
@@ -91,10 +90,7 @@ async fn manifest_becomes_files_that_go_with_it(context: Context) -> TestResult 
         async || "still there".to_owned(),
     )
     .await?;
-    assert_eq!(
-        controller.terminate(Duration::from_secs(10)).await?.code(),
-        Some(0)
-    );
+    assert_eq!(controller.terminate(DEADLINE).await?.code(), Some(0));
     Ok(())
 }
 
@@ -220,7 +216,7 @@ async fn restart_keeps_keys_files_and_times(context: Context) -> TestResult {
     let before = standalone.synced("db", "True").await?;
     let target = fs::read_link(standalone.out.join("default/db/..data"))?;
     let certificate = http::get(&standalone.address(), "/v1/cert.pem").await?.body;
-    controller.terminate(Duration::from_secs(10)).await?;
+    controller.terminate(DEADLINE).await?;
 
     let mut controller = standalone.start("again", context.folder()).await?;
     assert_eq!(
@@ -246,7 +242,7 @@ async fn key_that_is_restored_opens_what_none_could(context: Context) -> TestRes
     let standalone = Standalone::new(&context)?;
     let mut controller = standalone.start("controller", context.folder()).await?;
     let sealed = standalone.seal("db", &[("a", "1")]).await?;
-    controller.terminate(Duration::from_secs(10)).await?;
+    controller.terminate(DEADLINE).await?;
     let backup = standalone.keys.with_extension("backup");
     fs::rename(&standalone.keys, &backup)?;
     let _controller = standalone.start("again", context.folder()).await?;
@@ -397,7 +393,7 @@ async fn plaintext_is_in_no_log_and_no_status(context: Context) -> TestResult {
     assert_eq!(condition["reason"], "TemplateFailed", "{condition}");
     standalone.put("fails.yaml", &sealed)?;
     standalone.synced("db", "True").await?;
-    controller.terminate(Duration::from_secs(10)).await?;
+    controller.terminate(DEADLINE).await?;
     let told = format!(
         "{}{}{}",
         controller.stdout()?,
@@ -429,9 +425,6 @@ async fn stalled_clients_do_not_delay_the_end(context: Context) -> TestResult {
             .await?;
         stalled.push(stream);
     }
-    assert_eq!(
-        controller.terminate(Duration::from_secs(10)).await?.code(),
-        Some(0)
-    );
+    assert_eq!(controller.terminate(DEADLINE).await?.code(), Some(0));
     Ok(())
 }

@@ -123,7 +123,7 @@ async fn sigusr1_makes_a_key(context: Context) -> TestResult {
     standalone.put("new.yaml", &standalone.seal("new", &[("a", "2")]).await?)?;
     standalone.wait_for_item("old", "a", Some("1")).await?;
     standalone.wait_for_item("new", "a", Some("2")).await?;
-    controller.terminate(Duration::from_secs(10)).await?;
+    controller.terminate(DEADLINE).await?;
     let _again = start(&standalone, "again", context.folder(), &arguments).await?;
     assert_eq!(certificate(&standalone).await?, second);
     for name in names(&standalone)? {
@@ -159,7 +159,7 @@ async fn old_key_is_replaced_at_start_if_asked(context: Context) -> TestResult {
         } else {
             assert_eq!(certificate(&standalone).await?, certificate_of_old);
         }
-        controller.terminate(Duration::from_secs(10)).await?;
+        controller.terminate(DEADLINE).await?;
         assert_eq!(key_files(&standalone)?, 1 + usize::from(replaced));
     }
     Ok(())

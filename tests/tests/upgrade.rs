@@ -185,7 +185,7 @@ async fn upgrade_and_rollback_change_no_secret(context: Context) -> TestResult {
     }
     let of_go = snapshot(&control_plane, &namespace).await?;
     assert_eq!(of_go.len(), OBJECTS);
-    go.terminate(Duration::from_secs(30)).await?;
+    go.terminate(DEADLINE).await?;
 
     // The upgrade: what Go has made is right, and nothing of it is written again.
     let mut ours = installation.start(&context, "ours", &[]).await?;
@@ -233,7 +233,7 @@ async fn upgrade_and_rollback_change_no_secret(context: Context) -> TestResult {
             assert_eq!(after, before);
         }
     }
-    ours.terminate(Duration::from_secs(10)).await?;
+    ours.terminate(DEADLINE).await?;
 
     // The rollback.
     let _go = installation

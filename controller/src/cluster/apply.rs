@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::PostParams;
 use kube::{Api, Client};
-use sealed_secrets_crds::SealedSecret;
-use sealed_secrets_crds::annotations::{PATCH, is_true, scope_of};
+use sealed_secrets_crds::annotations::{PATCH, is_true};
 use sealed_secrets_crds::desired::DesiredSecret;
 
+use super::picture::Picture;
 use super::plan::{Plan, is_of, plan};
-use super::sealed_secrets;
 use crate::report::{Change, Step};
 use crate::status::{Outcome, UNMANAGED};
 use crate::unsealer::{Unsealer, UnsealerError};
@@ -32,8 +31,6 @@ pub(super) struct Written {
     pub(super) version: Option<String>,
     /// Whether another key may help.
     pub(super) wants_key: bool,
-    /// Whether the API server was asked if the object still is as it was seen, and it is.
-    pub(super) confirmed: bool,
 }
 
 impl Written {
@@ -45,7 +42,6 @@ impl Written {
             change: Change::None,
             version: None,
             wants_key: false,
-            confirmed: false,
         }
     }
 
@@ -57,7 +53,6 @@ impl Written {
             change,
             version,
             wants_key: false,
-            confirmed: false,
         }
     }
 
@@ -75,24 +70,20 @@ pub(super) struct Known {
     /// The Secret was right once for what the object asks now, so that what differs is somebody
     /// else's doing.
     pub(super) was_right: bool,
-    /// Since we have been writing, the object was seen to be as the watch shows it.
-    pub(super) confirmed: bool,
 }
 
-/// Brings the Secret to what it should be; `None` if the object asks for something else by now.
-///
-/// Whoever begins to write may have a watch that is behind, and the one who wrote before may have
-/// carried out what it has yet to show. So no Secret is replaced before it is sure that the object is as
-/// it was seen.
+/// Brings the Secret to what it should be; `None` if the object asks for something else by now, or it is
+/// no longer ours to write.
 ///
 /// # Errors
 /// The computation itself failed; whatever else goes wrong is an outcome.
 pub(super) async fn apply(
     client: &Client,
     unsealer: &Unsealer,
-    sealed: &Arc<SealedSecret>,
+    picture: &Picture<'_>,
     known: Known,
 ) -> Result<Option<Written>, UnsealerError> {
+    let sealed = picture.sealed;
     let desired = match unsealer.desired(Arc::clone(sealed)).await {
         Ok(desired) => desired,
         Err(UnsealerError::Desired(error)) => {
@@ -108,24 +99,22 @@ pub(super) async fn apply(
         Err(error) => return Err(error),
     };
     let api = Api::namespaced(client.clone(), sealed.namespace());
-    let writing = write(client, &api, &desired, sealed, known);
+    let writing = write(&api, &desired, picture, known);
     let written = tokio::time::timeout(TIMEOUT, writing).await;
     let result = written.unwrap_or_else(|_elapsed| Err(unanswered(sealed.name())));
     Ok(result.unwrap_or_else(|outcome| Some(Written::failed(Step::Update, outcome))))
 }
 
 async fn write(
-    client: &Client,
     api: &Api<Secret>,
     desired: &DesiredSecret,
-    sealed: &SealedSecret,
+    picture: &Picture<'_>,
     known: Known,
 ) -> Result<Option<Written>, Outcome> {
+    let sealed = picture.sealed;
     let name = sealed.name();
-    let mut confirmed = known.confirmed;
-    let done = |change, secret: Option<Secret>, confirmed| Written {
-        confirmed,
-        ..Written::synced(change, secret.and_then(|it| it.metadata.resource_version))
+    let done = |change, secret: Option<Secret>| {
+        Written::synced(change, secret.and_then(|it| it.metadata.resource_version))
     };
     let mut look = known.may_exist;
     let mut overtaken = false;
@@ -135,8 +124,13 @@ async fn write(
         } else {
             None
         };
-        // From here on a conflict means that the picture is old.
+        // From here on a conflict means that what was seen of the Secret is old.
         look = true;
+        // Whoever wrote meanwhile may have carried out more than we have seen; that what we have just
+        // read of the Secret is new would only help us to undo it.
+        if picture.is_of_the_past() {
+            return Ok(None);
+        }
         // Another replica made it for the same object; two that each insist on their own chance
         // would never agree.
         let made_by_another = overtaken
@@ -158,10 +152,9 @@ async fn write(
                 secret,
                 differences,
             } => {
-                if !confirmed && !is_as_seen(client, sealed).await? {
+                if !picture.is_current().await.map_err(|error| failed(&error))? {
                     return Ok(None);
                 }
-                confirmed = true;
                 warn_of_what_is_left_out(&secret, desired);
                 let change = if known.was_right {
                     Change::Corrected(differences)
@@ -172,7 +165,7 @@ async fn write(
                 (replaced.map_err(gone_is_a_conflict), change)
             }
             Plan::UpToDate => {
-                return Ok(Some(done(Change::None, existing, confirmed)));
+                return Ok(Some(done(Change::None, existing)));
             }
             Plan::Unmanaged => return Err(unmanaged(name)),
             Plan::Immutable => return Err(immutable(name)),
@@ -183,7 +176,7 @@ async fn write(
         };
         match write {
             Ok(secret) => {
-                return Ok(Some(done(change, Some(secret), confirmed)));
+                return Ok(Some(done(change, Some(secret))));
             }
             Err(kube::Error::Api(status)) if status.code == 409 => {}
             Err(error) => return Err(failed(&error)),
@@ -193,18 +186,6 @@ async fn write(
         reason: "Conflict",
         message: format!("failed update: Secret {name:?} keeps changing"),
     })
-}
-
-/// Whether the object asks for what it asked for when it was seen.
-async fn is_as_seen(client: &Client, sealed: &SealedSecret) -> Result<bool, Outcome> {
-    let found = sealed_secrets::find(client, sealed.namespace(), sealed.name()).await;
-    let found = found.map_err(|error| failed(&error))?;
-    let seen = &sealed.metadata;
-    Ok(found.is_some_and(|now| {
-        let scope = |metadata: &ObjectMeta| scope_of(metadata.annotations.as_ref());
-        let now = &now.metadata;
-        now.uid == seen.uid && now.generation == seen.generation && scope(now) == scope(seen)
-    }))
 }
 
 /// A Secret that went between the look and the write: look again, and make it anew.

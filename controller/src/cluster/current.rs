@@ -1,6 +1,7 @@
 //! A SealedSecret as it is now: as the API server gave it, and as our type as far as it has that shape.
 
-use kube::core::DynamicObject;
+use kube::core::{DynamicObject, ObjectMeta};
+use sealed_secrets_crds::annotations::scope_of;
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 use sealed_secrets_crds::{SealedSecret, SealedSecretSpec};
 use serde::Deserialize as _;
@@ -27,7 +28,7 @@ impl Current {
 }
 
 /// The object as our type; where it doesn't have that shape, its metadata and what is wrong.
-pub(super) fn parse(object: &DynamicObject) -> (SealedSecret, Option<String>) {
+fn parse(object: &DynamicObject) -> (SealedSecret, Option<String>) {
     let mut sealed = SealedSecret::new("", SealedSecretSpec::default());
     sealed.metadata = object.metadata.clone();
     sealed.status = status_of(object);
@@ -46,6 +47,13 @@ pub(super) fn parse(object: &DynamicObject) -> (SealedSecret, Option<String>) {
 pub(super) fn status_of(object: &DynamicObject) -> Option<SealedSecretStatus> {
     let status = object.data.get("status")?;
     Option::deserialize(status).ok().flatten()
+}
+
+/// Whether an object asks for the same at two times: it is the same one, with the same spec, and its items
+/// are bound to the same label.
+pub(super) fn asks_the_same(one: &ObjectMeta, other: &ObjectMeta) -> bool {
+    let scope = |metadata: &ObjectMeta| scope_of(metadata.annotations.as_ref());
+    one.uid == other.uid && one.generation == other.generation && scope(one) == scope(other)
 }
 
 /// Whether the status says that the Secret was right for what the object asks now.

@@ -274,9 +274,15 @@ impl Memory {
         self.objects().entry(key.clone()).or_default().status = Some(status);
     }
 
+    /// The uid of an object that had the name of this one before it, if that is remembered.
+    pub(super) fn predecessor(&self, key: &ObjectKey, seen: &Seen) -> Option<String> {
+        let uid = self.objects().get(key)?.uid()?.to_owned();
+        Some(uid).filter(|uid| seen.uid.as_ref() != Some(uid))
+    }
+
     /// Forgets an object that is gone; returns its uid.
     pub(super) fn forget(&self, key: &ObjectKey) -> Option<String> {
-        self.objects().remove(key)?.last?.seen.uid
+        self.objects().remove(key)?.uid().map(str::to_owned)
     }
 
     fn objects(&self) -> MutexGuard<'_, HashMap<ObjectKey, Remembered>> {
@@ -296,6 +302,13 @@ impl Last {
 }
 
 impl Remembered {
+    /// Of the object that was last dealt with, if only in part.
+    fn uid(&self) -> Option<&str> {
+        let last = self.last.as_ref().map(|last| &last.seen);
+        // What has been made hasn't been concluded when the status couldn't be written.
+        self.made.as_ref().or(last)?.uid.as_deref()
+    }
+
     /// A growing pause with some chance in it, so that many failures don't come back as one.
     fn next_pause(&mut self) -> Duration {
         let pause = doubled(self.failures);

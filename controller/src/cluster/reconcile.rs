@@ -23,6 +23,7 @@ use super::current::{Current, says_synced};
 use super::deletion;
 use super::events::Recorder;
 use super::memory::{Conclusion, Memory, Policy, Seen, StatusDigest, Verdict};
+use super::picture::Picture;
 use super::sealed_secrets;
 use super::secrets::Secrets;
 use super::settled::{Evidence, Settled};
@@ -277,12 +278,17 @@ async fn reconcile_object(
     // Followers conclude nothing: what they would remember, others may have changed since. But when one
     // of them leads, it can tell at once how many there are of what.
     let Some(term) = shared.terms.current() else {
-        let object = watched.object();
-        object.map(|object| shared.read(key, object));
+        if let Some(object) = watched.object() {
+            shared.read(key, object);
+        }
         return Ok(None);
     };
     let over = || shared.terms.current() != Some(term);
     let seen = context.see(key, watched);
+    if let Some(before) = memory.predecessor(key, &seen) {
+        // It was deleted and made again in one go.
+        shared.settled.remove(&before);
+    }
     let keyring = shared.unsealer.keyring();
     let verdict = memory.verdict(key, &seen, &keyring, Instant::now());
     let settled = shared.is_settled(&seen);
@@ -295,7 +301,7 @@ async fn reconcile_object(
         Verdict::Reconcile => {}
         Verdict::Nothing => {
             if memory.is_synced(key) {
-                watched.settled();
+                watched.drop_text();
             }
             return Ok(None);
         }
@@ -336,15 +342,25 @@ async fn reconcile_object(
             let known = Known {
                 may_exist: seen.secret_version.is_some(),
                 was_right: memory.was_right(key, &seen, says_synced(&sealed)),
-                confirmed: memory.is_confirmed(key, term),
             };
-            let applied = apply(&shared.client, &shared.unsealer, &sealed, known).await;
+            let picture = Picture {
+                sealed: &sealed,
+                key,
+                term,
+                terms: &shared.terms,
+                memory,
+                client: &shared.client,
+            };
+            let applied = apply(&shared.client, &shared.unsealer, &picture, known).await;
             let applied = applied.map_err(|source| {
                 metrics.unseal_error(UnsealError::Unseal, &key.0);
                 let object = title(key);
                 ReconcileError::Unsealer { object, source }
             })?;
             let Some(written) = applied else {
+                if over() {
+                    return Ok(None);
+                }
                 tracing::debug!(
                     namespace = key.0,
                     name = key.1,
@@ -358,9 +374,6 @@ async fn reconcile_object(
     if over() {
         // The next term looks at every object, and what failed may only have been too late.
         return Ok(None);
-    }
-    if written.confirmed {
-        memory.confirm(key, term);
     }
     if written.outcome.is_synced() {
         // Whatever becomes of the status.
@@ -431,7 +444,7 @@ async fn reconcile_object(
         Outcome::Retrying { .. } => Conclusion::Retrying,
     };
     if matches!(conclusion, Conclusion::Synced { .. }) {
-        watched.settled();
+        watched.drop_text();
     }
     Ok(memory.conclude(key, seen, stored.as_ref(), conclusion, Instant::now()))
 }

@@ -4,18 +4,20 @@
 //! missed what happened meanwhile: then each object is looked at that there is, or that there was.
 
 use futures::StreamExt as _;
-use kube::api::{ApiResource, ListParams};
+use kube::api::{ListParams, ObjectList, PostParams, Request};
 use kube::core::DynamicObject;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::reflector::{self, Store};
 use kube::runtime::watcher::{self, Event};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource as _, ResourceExt as _};
 use sealed_secrets_crds::SealedSecret;
+use serde::de::IgnoredAny;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::relisting;
 use super::scope::Scope;
+use super::shallow::Shallow;
 use super::triggers::{Triggers, key_of};
 use super::watched::{Reference, Watched};
 use crate::metrics::{Metrics, UnsealError};
@@ -109,16 +111,31 @@ pub(super) async fn find(
     name: &str,
 ) -> Result<Option<DynamicObject>, kube::Error> {
     let by_name = ListParams::default().fields(&format!("metadata.name={name}"));
-    Ok(api(client, namespace)
+    let asked = requests(namespace)
         .list(&by_name)
-        .await?
-        .items
-        .into_iter()
-        .next())
+        .map_err(kube::Error::BuildRequest)?;
+    let found: ObjectList<Shallow> = client.request(asked).await?;
+    Ok(found.items.into_iter().next().map(|Shallow(object)| object))
 }
 
-/// SealedSecrets of a namespace, which may not have the shape of our type.
-pub(super) fn api(client: &Client, namespace: &str) -> Api<DynamicObject> {
-    let resource = ApiResource::erase::<SealedSecret>(&());
-    Api::namespaced_with(client.clone(), namespace, &resource)
+/// Replaces the status of an object by the one that it has here.
+///
+/// # Errors
+/// What the API server says.
+pub(super) async fn replace_status(
+    client: &Client,
+    object: &DynamicObject,
+) -> Result<(), kube::Error> {
+    let text = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+    let (namespace, name) = (object.namespace().unwrap_or_default(), object.name_any());
+    let request = requests(&namespace)
+        .replace_subresource("status", &name, &PostParams::default(), text)
+        .map_err(kube::Error::BuildRequest)?;
+    let IgnoredAny = client.request(request).await?;
+    Ok(())
+}
+
+/// Requests about the SealedSecrets of a namespace, which may not have the shape of our type.
+fn requests(namespace: &str) -> Request {
+    Request::new(SealedSecret::url_path(&(), Some(namespace)))
 }

@@ -2,12 +2,11 @@
 //! lacks.
 
 use jiff::Timestamp;
-use kube::api::PostParams;
 use kube::core::DynamicObject;
 use kube::{Client, ResourceExt as _};
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 
-use super::current::parse;
+use super::current::{asks_the_same, status_of};
 use super::sealed_secrets;
 use crate::status::{Outcome, next_status};
 
@@ -36,18 +35,14 @@ pub(super) async fn write(
     now: Timestamp,
 ) -> Result<StatusWrite, kube::Error> {
     let namespace = object.namespace().unwrap_or_default();
-    let api = sealed_secrets::api(client, &namespace);
     let mut next = (object, status);
     let mut tries = 0;
     loop {
         tries += 1;
         let (object, status) = next;
         let updated = with_status(object, &status)?;
-        match api
-            .replace_status(&updated.name_any(), &PostParams::default(), &updated)
-            .await
-        {
-            Ok(_) => return Ok(StatusWrite::Stored(status)),
+        match sealed_secrets::replace_status(client, &updated).await {
+            Ok(()) => return Ok(StatusWrite::Stored(status)),
             Err(kube::Error::Api(answer)) if answer.code == 404 => {
                 return Ok(StatusWrite::Superseded);
             }
@@ -58,13 +53,10 @@ pub(super) async fn write(
         else {
             return Ok(StatusWrite::Superseded);
         };
-        let same = (fresh.metadata.uid == updated.metadata.uid)
-            && fresh.metadata.generation == updated.metadata.generation
-            && parse(&fresh).0.label() == parse(&updated).0.label();
-        if !same {
+        if !asks_the_same(&fresh.metadata, &updated.metadata) {
             return Ok(StatusWrite::Superseded);
         }
-        let there = parse(&fresh).0.status;
+        let there = status_of(&fresh);
         next = match next_status(there.as_ref(), fresh.metadata.generation, outcome, now) {
             Some(status) => (fresh, status),
             None => return Ok(there.map_or(StatusWrite::Superseded, StatusWrite::Stored)),

@@ -25,6 +25,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::current::status_of;
 use super::memory::StatusDigest;
+use super::shallow::Shallow;
 
 /// A reference to one of them.
 pub(super) type Reference = ObjectRef<Watched>;
@@ -42,7 +43,7 @@ pub(super) struct Watched {
     text: Arc<Mutex<Option<Packed>>>,
 }
 
-/// All of an object as JSON, but for its managed fields, compressed.
+/// All of an object as JSON, but for its managed fields and what lies too deep, compressed.
 #[derive(Debug)]
 struct Packed(Box<[u8]>);
 
@@ -81,7 +82,7 @@ impl Watched {
     }
 
     /// Lets go of the text: the object is settled.
-    pub(super) fn settled(&self) {
+    pub(super) fn drop_text(&self) {
         *self.text() = None;
     }
 
@@ -125,7 +126,7 @@ impl Packed {
 
 impl<'de> Deserialize<'de> for Watched {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let object = DynamicObject::deserialize(deserializer)?;
+        let Shallow(object) = Shallow::deserialize(deserializer)?;
         Self::new(object).map_err(serde::de::Error::custom)
     }
 }
@@ -215,7 +216,7 @@ mod tests {
     fn what_is_settled_keeps_what_tells_whether_it_changed() {
         let (_, watched) = watched(json!({}));
         let stored = watched.clone();
-        watched.settled();
+        watched.drop_text();
         assert!(stored.object().is_none());
         assert_eq!(stored.label().as_str(), "shop");
         assert_eq!(stored.identity.generation, Some(2));

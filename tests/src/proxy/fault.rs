@@ -102,6 +102,8 @@ pub(super) struct Rule {
     fault: Fault,
     /// How often it still counts; without end if `None`.
     left: Option<usize>,
+    /// Whether it counts only for requests with lower numbers.
+    before: Option<u64>,
 }
 
 impl Rule {
@@ -110,6 +112,7 @@ impl Rule {
             matching,
             fault,
             left,
+            before: None,
         }
     }
 }
@@ -129,6 +132,12 @@ impl Faults {
         self.changed.notify_waiters();
     }
 
+    /// Adds a rule for requests that are under way, and none that is yet to come.
+    pub(super) fn add_for_open(&self, mut rule: Rule) {
+        rule.before = Some(self.number.load(Ordering::Relaxed));
+        self.add(rule);
+    }
+
     pub(super) fn clear(&self) {
         lock(&self.rules).clear();
         self.changed.notify_waiters();
@@ -137,10 +146,9 @@ impl Faults {
     /// Records a request; the fault that it meets.
     pub(super) fn meet(&self, request: &mut Request) -> Option<Fault> {
         let mut rules = lock(&self.rules);
-        let rule = rules
-            .iter_mut()
-            .rev()
-            .find(|rule| rule.left != Some(0) && rule.matching.matches(request));
+        let rule = rules.iter_mut().rev().find(|rule| {
+            rule.left != Some(0) && rule.before.is_none() && rule.matching.matches(request)
+        });
         let fault = rule.map(|rule| {
             rule.left = rule.left.map(|left| left - 1);
             rule.fault.clone()
@@ -167,7 +175,9 @@ impl Faults {
     pub(super) fn of_stream(&self, request: &Request) -> Option<Fault> {
         let rules = lock(&self.rules);
         let mut matching = rules.iter().rev().filter(|rule| {
-            matches!(rule.fault, Fault::Slow(_) | Fault::Silent) && rule.matching.matches(request)
+            matches!(rule.fault, Fault::Slow(_) | Fault::Silent)
+                && rule.before.is_none_or(|number| request.number < number)
+                && rule.matching.matches(request)
         });
         matching.next().map(|rule| rule.fault.clone())
     }

@@ -62,6 +62,21 @@ mod tests {
     }
 
     #[test]
+    fn an_object_is_known_by_its_uid_before_its_status_is_written() {
+        let key = ("shop".to_owned(), "db".to_owned());
+        let memory = Memory::default();
+        memory.made(&key, &seen(None));
+        assert_eq!(memory.predecessor(&key, &seen(None)), None);
+        let mut successor = seen(None);
+        successor.uid = Some("another".to_owned());
+        assert_eq!(memory.predecessor(&key, &successor), seen(None).uid);
+        memory.made(&key, &successor);
+        assert_eq!(memory.predecessor(&key, &successor), None);
+        assert_eq!(memory.forget(&key), successor.uid);
+        assert_eq!(memory.forget(&key), None);
+    }
+
+    #[test]
     fn after_a_restart_the_status_counts_and_is_remembered() {
         let key = ("shop".to_owned(), "db".to_owned());
         let memory = Memory::default();
