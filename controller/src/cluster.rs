@@ -52,7 +52,7 @@ use std::time::Duration;
 
 use sealed_secrets_crds::desired::Options;
 use tokio::sync::oneshot;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::args::ClusterArgs;
@@ -67,6 +67,13 @@ use crate::unsealer::Unsealer;
 const LEASE: &str = "sealed-secrets-controller";
 /// How long the namespaces besides the first may keep the controller from being ready.
 const OTHER_SCOPES: Duration = Duration::from_secs(10);
+/// How long after the stop a Service, or the API server's proxy, may still lead clients here.
+const LINGER: Duration = Duration::from_secs(3);
+/// How long reconciles under way are waited for after the stop. A Pod has 30 s for all of its end, and an
+/// API server that hangs must not keep us from giving the Lease back.
+const LAST_RECONCILES: Duration = Duration::from_secs(3);
+/// The same for the records of settled objects, after that.
+const LAST_RECORDS: Duration = Duration::from_secs(5);
 
 /// Why the controller can't run.
 #[derive(Debug, thiserror::Error)]
@@ -118,6 +125,7 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         metrics: args.metrics.listen_metrics_addr,
         rate: args.http.rate(),
         limits: args.http.limits(),
+        linger: args.leader_elect.then_some(LINGER),
     };
     let servers = Servers::start(listen, keyring.clone(), &metrics, &stop).await?;
     let direct = connection.direct.clone();
@@ -165,13 +173,11 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
             Err(error) => Err(error.into()),
         },
     };
-    // No reconcile is under way any more, and until the Lease is given back it is ours.
     if ended.is_err() {
         kept.abort();
     }
-    // A write of records may be under way.
-    let _ = kept.await;
-    settled.store().await;
+    // Until the Lease is given back it is ours.
+    store_last_records(settled, kept).await;
     if let Some(election) = election {
         election.resign().await;
     }
@@ -197,10 +203,43 @@ async fn work(
         lists.push(list);
     }
     tokio::spawn(ready_when_listed(lists, readiness.clone()));
+    let late = async {
+        stop.cancelled().await;
+        tokio::time::sleep(LAST_RECONCILES).await;
+    };
+    tokio::select! {
+        ended = all(&mut running) => return ended,
+        () = late => {}
+    }
+    tracing::warn!(
+        "reconciles take too long to end: what they still write is left to whoever comes next"
+    );
+    // They go on until the gate is closed to them.
+    running.detach_all();
+    Ok(())
+}
+
+/// Waits until all have ended.
+async fn all(running: &mut JoinSet<()>) -> Result<(), ClusterError> {
     while let Some(ended) = running.join_next().await {
         ended.map_err(ClusterError::Ended)?;
     }
     Ok(())
+}
+
+/// Stores the last records of settled objects, after a write of them that may be under way in `kept`.
+/// Where that takes too long it goes on until the gate is closed to it.
+async fn store_last_records(settled: Arc<settled::Settled>, kept: JoinHandle<()>) {
+    let storing = tokio::spawn(async move {
+        // One that was aborted has left nothing under way.
+        let _ = kept.await;
+        settled.store().await
+    });
+    if tokio::time::timeout(LAST_RECORDS, storing).await.is_err() {
+        tracing::warn!(
+            "storing which objects are settled takes too long; some are unsealed once more"
+        );
+    }
 }
 
 /// Ready once the first scope has been listed, and the others, unless they keep us waiting: a

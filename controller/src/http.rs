@@ -3,7 +3,7 @@
 //! | Path | Method | Answer |
 //! |---|---|---|
 //! | `/healthz` | GET | 200 `ok` while the process lives |
-//! | `/readyz` | GET | 200 `ok` while there is a key to serve, once every object has been listed; else 503 |
+//! | `/readyz` | GET | 200 `ok` while there is a key to serve, once every object has been listed, until the process is asked to end; else 503 |
 //! | `/v1/cert.pem` | GET | the newest key's certificate, expired or not |
 //! | `/v1/verify` | POST | 200 if every item of the SealedSecret in the body unseals, else 409 |
 //! | `/v1/rotate` | POST | the SealedSecret in the body, sealed again for the newest key |

@@ -126,6 +126,7 @@ pub async fn run(args: StandaloneArgs) -> Result<(), StandaloneError> {
         metrics: args.metrics.listen_metrics_addr,
         rate: args.http.rate(),
         limits: args.http.limits(),
+        linger: None,
     };
     let servers = Servers::start(listen, keyring.clone(), &metrics, &stop).await?;
     // The folder is watched before it is first read, so that no change falls between.

@@ -345,9 +345,10 @@ async fn stalled_clients_do_not_delay_the_end(context: Context) -> TestResult {
             .code,
         200
     );
+    // It goes on serving for 3 s first.
     let status = cluster
         .controller
-        .terminate(Duration::from_secs(10))
+        .terminate(Duration::from_secs(13))
         .await?;
     assert_eq!(status.code(), Some(0));
     Ok(())

@@ -29,6 +29,8 @@ use complaint::{Complaint, Heard, Word};
 
 /// Longest time for a request about it. Two of them fit into the time that a renewal has.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest time to give it back.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Tries to give it back at the end. The first may find that an answer before it was lost.
 const RELEASE_TRIES: usize = 2;
 
@@ -119,22 +121,40 @@ impl Election {
 
 impl Participant {
     async fn run(mut self, resign: CancellationToken) {
+        let gate = self.gate.clone();
+        let closed = async {
+            resign.cancelled().await;
+            gate.close().await;
+        };
+        // What is under way, writes and a request about the Lease, is waited for at the same time.
+        tokio::join!(self.stand(&resign), closed);
+        let held = self.leads();
+        self.seat.settle(Tenure::None);
+        self.metrics.leads(false);
+        if !held {
+            return;
+        }
+        let released = tokio::time::timeout(RELEASE_TIMEOUT, self.release()).await;
+        if released.is_err() {
+            tracing::warn!(
+                lease = self.name,
+                "no time left to release the Lease: another replica may write once it has expired"
+            );
+        }
+    }
+
+    /// Asks for the Lease, and renews it, until `resign`.
+    async fn stand(&mut self, resign: &CancellationToken) {
         let mut due = Instant::now();
         loop {
             tokio::select! {
-                () = resign.cancelled() => break,
+                biased;
+                () = resign.cancelled() => return,
                 () = tokio::time::sleep_until(due.into()) => due = self.ask().await,
                 // So late that the tenure is over: until the next request is answered, others write.
                 () = end(self.candidate.tenure()), if self.leads() => {}
             }
             self.tell();
-        }
-        self.gate.close().await;
-        let held = self.leads();
-        self.seat.settle(Tenure::None);
-        self.metrics.leads(false);
-        if held {
-            self.release().await;
         }
     }
 

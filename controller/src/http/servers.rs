@@ -1,6 +1,7 @@
 //! The two servers of a controller: the HTTP API and the metrics.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,9 @@ pub struct Listen {
     pub rate: Rate,
     /// What clients may take, of either server.
     pub limits: Limits,
+    /// For how long after the stop clients may still be led here: they are served, and the process
+    /// works on its end meanwhile. Without it no connection is accepted after the stop.
+    pub linger: Option<Duration>,
 }
 
 /// Both servers, under way.
@@ -29,11 +33,15 @@ pub struct Listen {
 pub struct Servers {
     /// What `/readyz` tells.
     pub readiness: Readiness,
+    /// Ends when clients are not led here any more.
+    lingering: JoinHandle<()>,
+    closing: CancellationToken,
     tasks: [JoinHandle<()>; 2],
 }
 
 impl Servers {
-    /// Takes both ports and serves on them until `stop`.
+    /// Takes both ports and serves on them: until `stop`, or with [`Listen::linger`] until
+    /// [`Self::stopped`].
     ///
     /// # Errors
     /// An address is in use or isn't ours.
@@ -49,20 +57,39 @@ impl Servers {
             |listener: &tokio::net::TcpListener, wanted| listener.local_addr().unwrap_or(wanted);
         tracing::info!(addr = %address(&api, listen.api), "HTTP server listening");
         tracing::info!(addr = %address(&measured, listen.metrics), "metrics server listening");
-        let readiness = Readiness::new(keyring.clone());
+        let readiness = Readiness::new(keyring.clone(), stop.clone());
+        let closing = match listen.linger {
+            Some(_) => CancellationToken::new(),
+            None => stop.clone(),
+        };
+        let (stopping, linger) = (stop.clone(), listen.linger.unwrap_or_default());
+        let lingering = tokio::spawn(async move {
+            stopping.cancelled().await;
+            tokio::time::sleep(linger).await;
+        });
         let limits = listen.limits;
         let (rate, read_timeout) = (listen.rate, limits.read_timeout);
         let router = super::router(keyring, rate, read_timeout, readiness.clone(), metrics);
-        let serve = |listener, router| tokio::spawn(serve(listener, router, limits, stop.clone()));
+        let serve =
+            |listener, router| tokio::spawn(serve(listener, router, limits, closing.clone()));
         let tasks = [
             serve(api, router),
             serve(measured, metrics::router(metrics.clone())),
         ];
-        Ok(Self { readiness, tasks })
+        Ok(Self {
+            readiness,
+            lingering,
+            closing,
+            tasks,
+        })
     }
 
-    /// Waits for requests under way, which have their own deadline.
+    /// After the stop: accepts no more connections once nobody is led here, and waits for requests under
+    /// way, which have their own deadline.
     pub async fn stopped(self) {
+        // A task that only waits doesn't panic, and if it did, there would be nothing to wait for.
+        let _ = self.lingering.await;
+        self.closing.cancel();
         for task in self.tasks {
             // A server that panicked has stopped, too.
             let _ = task.await;
