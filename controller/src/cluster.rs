@@ -154,11 +154,12 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         let (settled, keyring, stop) = (Arc::clone(&settled), keyring.clone(), stop.clone());
         tokio::spawn(async move { settled.keep(keyring, stop).await })
     };
+    let settings = settings(&args);
     let shared = Arc::new(reconcile::Shared::new(
         &connection,
-        Unsealer::new(keyring.clone(), options(&args)),
+        Unsealer::new(keyring.clone(), settings.options),
         metrics,
-        settings(&args),
+        settings,
         Arc::clone(&settled),
         term::Terms::start(leadership, keyring.clone(), Arc::clone(&settled)),
         stop.clone(),
@@ -256,15 +257,11 @@ async fn ready_when_listed(lists: Vec<oneshot::Receiver<()>>, readiness: Readine
     readiness.set_listed();
 }
 
-fn options(args: &ClusterArgs) -> Options {
-    Options {
-        accept_deprecated_v1_data: args.accept_deprecated_v1_data,
-    }
-}
-
 fn settings(args: &ClusterArgs) -> reconcile::Settings {
     reconcile::Settings {
-        accept_deprecated_v1_data: args.accept_deprecated_v1_data,
+        options: Options {
+            accept_deprecated_v1_data: args.accept_deprecated_v1_data,
+        },
         update_status: args.update_status,
         delete_secrets: args.old_gc_behavior,
         policy: memory::Policy {

@@ -59,7 +59,7 @@ pub struct DesiredSecret {
 }
 
 /// What may be unsealed besides `encryptedData`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Accept the deprecated `spec.data`.
     pub accept_deprecated_v1_data: bool,

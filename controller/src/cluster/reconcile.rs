@@ -13,6 +13,7 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Client, Resource as _};
 use sealed_secrets_crds::SealedSecret;
+use sealed_secrets_crds::desired::Options;
 use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,7 @@ const LATE_PAUSE: Duration = Duration::from_secs(2);
 /// How a controller works, apart from what it watches.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Settings {
-    pub(super) accept_deprecated_v1_data: bool,
+    pub(super) options: Options,
     pub(super) update_status: bool,
     /// Delete Secrets ourselves.
     pub(super) delete_secrets: bool,
@@ -156,7 +157,7 @@ impl Shared {
             generation: seen.generation?,
             label: &seen.label,
             secret_version: version?,
-            accept_deprecated_v1_data: self.settings.accept_deprecated_v1_data,
+            options: self.settings.options,
         })
     }
 

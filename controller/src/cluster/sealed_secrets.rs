@@ -3,6 +3,8 @@
 //! Every change brings an object to a reconcile, its deletion too. A watch that starts over has
 //! missed what happened meanwhile: then each object is looked at that there is, or that there was.
 
+use std::collections::HashSet;
+
 use futures::StreamExt as _;
 use kube::api::{ListParams, ObjectList, PostParams, Request};
 use kube::core::DynamicObject;
@@ -18,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::relisting;
 use super::scope::Scope;
 use super::shallow::Shallow;
-use super::triggers::{Triggers, key_of};
+use super::triggers::Triggers;
 use super::watched::{Reference, Watched};
 use crate::metrics::{Metrics, UnsealError};
 
@@ -51,7 +53,7 @@ pub(super) fn watch(
     let events = reflector::reflector(writer, events).default_backoff();
     let (objects, namespace) = (store.clone(), scope.namespace.clone());
     tokio::spawn(async move {
-        let mut listed = Some(listed);
+        let (mut listed, mut before) = (Some(listed), HashSet::new());
         let mut events = std::pin::pin!(events.take_until(stop.cancelled_owned()));
         while let Some(event) = events.next().await {
             let touched = match event {
@@ -64,9 +66,16 @@ pub(super) fn watch(
                         // Nobody may be waiting any more.
                         let _ = listed.send(());
                     }
-                    all(&objects, namespace.as_deref(), &metrics)
+                    // Also those that went without being noticed.
+                    before.extend(references(&objects));
+                    before.drain().collect()
                 }
-                Ok(Event::Init | Event::InitApply(_)) => Vec::new(),
+                // The store still has what the watch had shown until it ended.
+                Ok(Event::Init) => {
+                    before = references(&objects).collect();
+                    Vec::new()
+                }
+                Ok(Event::InitApply(_)) => Vec::new(),
                 Err(error) => {
                     metrics.unseal_error(UnsealError::Fetch, "");
                     tracing::warn!(namespace, error = %crate::describe(&error), "watch of SealedSecrets failed, will retry");
@@ -83,20 +92,9 @@ pub(super) fn watch(
     store
 }
 
-/// Every object that there is, and those that are remembered and went without being noticed.
-fn all(objects: &Store<Watched>, namespace: Option<&str>, metrics: &Metrics) -> Vec<Reference> {
-    let there = objects.state();
-    let mut touched: Vec<_> = there
-        .iter()
-        .map(|object| Reference::from_obj(&**object))
-        .collect();
-    let there: std::collections::HashSet<_> = touched.iter().map(key_of).collect();
-    let gone = metrics.known_objects();
-    let gone = gone
-        .into_iter()
-        .filter(|key| namespace.is_none_or(|namespace| key.0 == namespace) && !there.contains(key));
-    touched.extend(gone.map(|(namespace, name)| Reference::new(&name).within(&namespace)));
-    touched
+fn references(objects: &Store<Watched>) -> impl Iterator<Item = Reference> {
+    let objects = objects.state().into_iter();
+    objects.map(|object| Reference::from_obj(&*object))
 }
 
 /// The SealedSecret of that name, if there is one.

@@ -16,6 +16,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sealed_secrets_core::fingerprint::Fingerprint;
 use sealed_secrets_core::keyring::Keyring;
 use sealed_secrets_core::label::Label;
+use sealed_secrets_crds::desired::Options;
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
@@ -47,8 +48,8 @@ pub(in crate::cluster) struct Evidence<'a> {
     pub(in crate::cluster) label: &'a Label,
     /// The version of the Secret; no two contents have the same.
     pub(in crate::cluster) secret_version: &'a str,
-    /// Whether the deprecated `spec.data` counts.
-    pub(in crate::cluster) accept_deprecated_v1_data: bool,
+    /// What counts besides `encryptedData`.
+    pub(in crate::cluster) options: Options,
 }
 
 impl Evidence<'_> {
@@ -57,6 +58,10 @@ impl Evidence<'_> {
     }
 
     fn digest(&self) -> [u8; 32] {
+        // Taken apart, so that none is forgotten that comes to them.
+        let Options {
+            accept_deprecated_v1_data,
+        } = self.options;
         let mut hash = Sha256::new();
         for field in [
             // Another version of the controller may see another Secret in the same object.
@@ -66,7 +71,7 @@ impl Evidence<'_> {
             &self.generation.to_be_bytes(),
             self.label.as_bytes(),
             self.secret_version.as_bytes(),
-            &[u8::from(self.accept_deprecated_v1_data)],
+            &[u8::from(accept_deprecated_v1_data)],
         ] {
             // With the length in front, no two lists of fields read alike.
             hash.update((field.len() as u64).to_be_bytes());
@@ -326,7 +331,7 @@ mod tests {
             generation: 3,
             label,
             secret_version: version,
-            accept_deprecated_v1_data: true,
+            options: Options::default(),
         }
     }
 
@@ -363,7 +368,9 @@ mod tests {
                 ..right
             },
             Evidence {
-                accept_deprecated_v1_data: false,
+                options: Options {
+                    accept_deprecated_v1_data: false,
+                },
                 ..right
             },
         ] {
