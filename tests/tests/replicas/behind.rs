@@ -21,7 +21,7 @@ pub(crate) async fn successor_that_is_behind_undoes_nothing(context: Context) ->
     let plane = &replicas.control_plane;
     let (objects, namespace) = (sealed::api(plane, &replicas.namespace), &replicas.namespace);
     let secrets: Api<Secret> = Api::namespaced(plane.client(), namespace);
-    let old = seal(&context, &replicas, "the-old-password").await?;
+    let old = seal(&context, &replicas, follower, "the-old-password").await?;
     let object: DynamicObject = serde_json::from_value(old)?;
     objects.create(&PostParams::default(), &object).await?;
     synced(plane, namespace, NAME, "True").await?;
@@ -30,7 +30,7 @@ pub(crate) async fn successor_that_is_behind_undoes_nothing(context: Context) ->
     let proxy = &replicas.all[follower].proxy;
     let watches = Matching::to("sealedsecrets").verbs(&[Verb::Watch]);
     proxy.inject(watches, Fault::Silent);
-    let new = seal(&context, &replicas, "the-new-password").await?;
+    let new = seal(&context, &replicas, follower, "the-new-password").await?;
     let change = async |sealed: &Value| {
         let patch = json!({ "spec": { "encryptedData": sealed["spec"]["encryptedData"] } });
         let params = PatchParams::default();
@@ -59,7 +59,7 @@ pub(crate) async fn successor_that_is_behind_undoes_nothing(context: Context) ->
     eventually("a look at the SealedSecret", DEADLINE, asked, nothing).await?;
     proxy.heal();
     // Once it sees again it goes on, and that is the first that it writes.
-    change(&seal(&context, &replicas, "the-next-password").await?).await?;
+    change(&seal(&context, &replicas, follower, "the-next-password").await?).await?;
     let is_next = async || shows("the-next-password").await;
     eventually("the next password", DEADLINE, is_next, nothing).await?;
     let writes = replicas.all[follower].writes(&Matching::to("secrets"));
@@ -70,8 +70,15 @@ pub(crate) async fn successor_that_is_behind_undoes_nothing(context: Context) ->
     Ok(())
 }
 
-async fn seal(context: &Context, replicas: &Replicas, value: &str) -> Result<Value, TestError> {
-    let certificate = format!("http://{}/v1/cert.pem", replicas.all[0].installation.http());
+/// For the key that this replica serves.
+async fn seal(
+    context: &Context,
+    replicas: &Replicas,
+    replica: usize,
+    value: &str,
+) -> Result<Value, TestError> {
+    let address = replicas.all[replica].installation.http();
+    let certificate = format!("http://{address}/v1/cert.pem");
     let manifest = secret_manifest(&replicas.namespace, NAME, &[(ITEM, value)]);
     let kubeseal = context.kubeseal()?.args(["--cert", &certificate]);
     let sealed = kubeseal.input(manifest).output().await?;
