@@ -22,6 +22,7 @@
 
 mod apply;
 mod connect;
+mod context;
 mod current;
 mod deletion;
 mod difference;
@@ -155,7 +156,7 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
         tokio::spawn(async move { settled.keep(keyring, stop).await })
     };
     let settings = settings(&args);
-    let shared = Arc::new(reconcile::Shared::new(
+    let shared = Arc::new(context::Shared::new(
         &connection,
         Unsealer::new(keyring.clone(), settings.options),
         metrics,
@@ -191,7 +192,7 @@ pub async fn run(args: ClusterArgs) -> Result<(), ClusterError> {
 /// Reconciles what is in the scopes until `stop`.
 async fn work(
     scopes: Vec<scope::Scope>,
-    shared: &Arc<reconcile::Shared>,
+    shared: &Arc<context::Shared>,
     keyring: &SharedKeyring,
     readiness: &Readiness,
     stop: &CancellationToken,
@@ -257,8 +258,8 @@ async fn ready_when_listed(lists: Vec<oneshot::Receiver<()>>, readiness: Readine
     readiness.set_listed();
 }
 
-fn settings(args: &ClusterArgs) -> reconcile::Settings {
-    reconcile::Settings {
+fn settings(args: &ClusterArgs) -> context::Settings {
+    context::Settings {
         options: Options {
             accept_deprecated_v1_data: args.accept_deprecated_v1_data,
         },

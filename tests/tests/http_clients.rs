@@ -115,13 +115,17 @@ async fn refused_bodies_are_not_read(context: Context) -> TestResult {
     Ok(())
 }
 
+fn many_requests() -> String {
+    "GET /v1/cert.pem HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000)
+}
+
 /// A client that asks for more than buffers hold, and reads nothing.
 async fn flood(address: &str) -> Result<TcpStream, TestError> {
     let socket = TcpSocket::new_v4()?;
     // Little is held for it by the kernel, so it is soon that nothing can be written to it.
     socket.set_recv_buffer_size(4096)?;
     let stream = socket.connect(address.parse()?).await?;
-    let requests = "GET /v1/cert.pem HTTP/1.1\r\nHost: x\r\n\r\n".repeat(1000);
+    let requests = many_requests();
     let mut sent = 0;
     // Until the server takes no more.
     while let Ok(written) = tokio::time::timeout(Duration::from_millis(200), async {
@@ -158,8 +162,9 @@ async fn clients_that_do_not_read_are_dropped(context: Context) -> TestResult {
             "the end of a connection that isn't read",
             DEADLINE,
             async || {
-                // What is written to a connection that has ended fails, sooner or later.
-                let ended = match client.try_write(b"GET ") {
+                // What is written to a connection that has ended fails, sooner or later; and where the
+                // server was only slow so far, more requests bring it to where nothing can be written.
+                let ended = match client.try_write(many_requests().as_bytes()) {
                     Ok(_) => false,
                     Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
                 };

@@ -8,76 +8,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use kube::Resource as _;
 use kube::core::DynamicObject;
 use kube::runtime::controller::Action;
-use kube::runtime::reflector::Store;
-use kube::{Client, Resource as _};
 use sealed_secrets_crds::SealedSecret;
-use sealed_secrets_crds::desired::Options;
-use sealed_secrets_crds::sealed_secret::SealedSecretStatus;
-use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
 
 use super::apply::{Known, TIMEOUT, Written, apply};
-use super::connect::Connection;
+use super::context::{Context, Shared};
 use super::current::{Current, says_synced};
-use super::deletion;
-use super::events::Recorder;
-use super::memory::{Conclusion, Memory, Policy, Seen, StatusDigest, Verdict};
+use super::memory::{Conclusion, Seen, Verdict};
 use super::picture::Picture;
-use super::sealed_secrets;
-use super::secrets::Secrets;
-use super::settled::{Evidence, Settled};
 use super::status_update::{self, StatusWrite};
-use super::term::Terms;
 use super::triggers::key_of;
 use super::watched::{Reference, Watched};
-use crate::metrics::{self, Metrics, UnsealError};
+use crate::metrics::UnsealError;
 use crate::report::{Change, Step, named, report};
 use crate::status::{Outcome, next_status};
-use crate::unsealer::{ObjectKey, Unsealer, UnsealerError};
+use crate::unsealer::{ObjectKey, UnsealerError};
 
-/// Reconciles under way at once, over all scopes. They wait for the API server most of the time;
-/// RSA has its own bound in [`Unsealer`].
-pub(super) const CONCURRENCY: u16 = 32;
 /// Between two looks of an object that may take long at whether it is its turn.
 const HEAVY_PAUSE: Duration = Duration::from_millis(500);
-
 /// Until the watch should show an object as it is now.
 const LATE_PAUSE: Duration = Duration::from_secs(2);
-
-/// How a controller works, apart from what it watches.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Settings {
-    pub(super) options: Options,
-    pub(super) update_status: bool,
-    /// Delete Secrets ourselves.
-    pub(super) delete_secrets: bool,
-    pub(super) policy: Policy,
-}
-
-/// What the reconciles of all scopes share.
-pub(super) struct Shared {
-    pub(super) client: Client,
-    /// For watches.
-    pub(super) watching: Client,
-    pub(super) metrics: Metrics,
-    memory: Memory,
-    unsealer: Unsealer,
-    settings: Settings,
-    settled: Arc<Settled>,
-    events: Recorder,
-    permits: Semaphore,
-    pub(super) terms: Terms,
-    stop: CancellationToken,
-}
-
-/// What a reconcile needs.
-pub(super) struct Context {
-    shared: Arc<Shared>,
-    objects: Store<Watched>,
-    secrets: Secrets,
-}
 
 /// Why an object has to be tried again without a status to tell it.
 #[derive(Debug, thiserror::Error)]
@@ -108,136 +60,6 @@ pub(super) enum ReconcileError {
 /// What an object is called in messages.
 fn title((namespace, name): &ObjectKey) -> String {
     format!("SealedSecret {namespace}/{name}")
-}
-
-impl Shared {
-    pub(super) fn new(
-        connection: &Connection,
-        unsealer: Unsealer,
-        metrics: Metrics,
-        settings: Settings,
-        settled: Arc<Settled>,
-        terms: Terms,
-        stop: CancellationToken,
-    ) -> Self {
-        Self {
-            events: Recorder::start(connection.client.clone()),
-            memory: Memory::new(settings.policy),
-            client: connection.client.clone(),
-            watching: connection.direct.clone(),
-            unsealer,
-            metrics,
-            settings,
-            settled,
-            permits: Semaphore::new(usize::from(CONCURRENCY)),
-            terms,
-            stop,
-        }
-    }
-
-    /// Forgets an object that is gone, and sees to it that its Secret goes.
-    fn gone(&self, key: ObjectKey) {
-        self.unsealer.forget(&key);
-        self.metrics.forget(&key);
-        self.metrics.queue().gone(&key);
-        let Some(uid) = self.memory.forget(&key) else {
-            return;
-        };
-        self.settled.remove(&uid);
-        if self.settings.delete_secrets && self.terms.current().is_some() {
-            let (client, stop) = (self.client.clone(), self.stop.clone());
-            tokio::spawn(deletion::delete_secret(client, key, uid, stop));
-        }
-    }
-
-    /// What tells that the Secret at this version is right for `seen`.
-    fn evidence<'a>(&self, seen: &'a Seen, version: Option<&'a str>) -> Option<Evidence<'a>> {
-        Some(Evidence {
-            uid: seen.uid.as_deref()?,
-            generation: seen.generation?,
-            label: &seen.label,
-            secret_version: version?,
-            options: self.settings.options,
-        })
-    }
-
-    /// Whether the Secret is known to be right as it is.
-    fn is_settled(&self, seen: &Seen) -> bool {
-        let evidence = self.evidence(seen, seen.secret_version.as_deref());
-        evidence.is_some_and(|evidence| self.settled.holds(&evidence))
-    }
-
-    /// Remembers beyond a restart what a reconcile came to.
-    fn settle(&self, seen: &Seen, written: &Written) {
-        match self.evidence(seen, written.version.as_deref()) {
-            Some(evidence) if written.outcome.is_synced() => self.settled.insert(&evidence),
-            _ => seen.uid.iter().for_each(|uid| self.settled.remove(uid)),
-        }
-    }
-
-    /// Reads an object, and tells the metrics what its status says.
-    fn read(&self, key: &ObjectKey, object: DynamicObject) -> Current {
-        let mut current = Current::of(object);
-        let sealed = &mut current.sealed;
-        if !self.settings.update_status {
-            sealed.status = self.memory.status(key);
-        }
-        self.observe(key, sealed, sealed.status.as_ref());
-        current
-    }
-
-    /// Tells the metrics what the status says.
-    fn observe(&self, key: &ObjectKey, sealed: &SealedSecret, status: Option<&SealedSecretStatus>) {
-        let labels = sealed.metadata.labels.as_ref();
-        let instance = labels.and_then(|labels| labels.get(metrics::INSTANCE));
-        let instance = instance.map(String::as_str);
-        let conditions = status.map(|status| status.conditions.as_slice());
-        self.metrics
-            .object(key, instance, conditions.unwrap_or_default());
-    }
-}
-
-impl Context {
-    pub(super) fn new(shared: Arc<Shared>, objects: Store<Watched>, secrets: Secrets) -> Self {
-        Self {
-            shared,
-            objects,
-            secrets,
-        }
-    }
-
-    /// There is no such object, or there is none any more.
-    pub(super) fn gone(&self, key: ObjectKey) {
-        self.shared.gone(key);
-    }
-
-    /// What there is to see of an object.
-    fn see(&self, key: &ObjectKey, watched: &Watched) -> Seen {
-        let status = if self.shared.settings.update_status {
-            watched.status()
-        } else {
-            let kept = self.shared.memory.status(key);
-            kept.as_ref().map(StatusDigest::of)
-        };
-        Seen {
-            uid: watched.meta().uid.clone(),
-            generation: watched.meta().generation,
-            label: watched.label(),
-            status,
-            secret_version: self.secrets.version(key),
-        }
-    }
-
-    /// Asks for an object whose text has gone; `None` if it has changed, which the watch will show.
-    async fn read_again(
-        &self,
-        (namespace, name): &ObjectKey,
-        watched: &Watched,
-    ) -> Result<Option<DynamicObject>, kube::Error> {
-        let found = sealed_secrets::find(&self.shared.client, namespace, name).await?;
-        let version = &watched.meta().resource_version;
-        Ok(found.filter(|object| object.metadata.resource_version == *version))
-    }
 }
 
 /// Brings one object's Secret and status to what they should be.
@@ -271,7 +93,7 @@ async fn reconcile_object(
     context: &Context,
 ) -> Result<Option<Duration>, ReconcileError> {
     let shared = context.shared.as_ref();
-    let (memory, metrics) = (&shared.memory, &shared.metrics);
+    let memory = &shared.memory;
     if watched.meta().deletion_timestamp.is_some() {
         // What is remembered of it is of use when it is gone.
         return Ok(None);
@@ -284,7 +106,6 @@ async fn reconcile_object(
         }
         return Ok(None);
     };
-    let over = || shared.terms.current() != Some(term);
     let seen = context.see(key, watched);
     if let Some(before) = memory.predecessor(key, &seen) {
         // It was deleted and made again in one go.
@@ -309,129 +130,45 @@ async fn reconcile_object(
         Verdict::Later(pause) => return Ok(Some(pause)),
     }
     let current = match current {
-        Some(current) => current,
-        None => {
-            let asked = context.read_again(key, watched).await.map_err(|source| {
-                metrics.unseal_error(UnsealError::Fetch, "");
-                let (object, source) = (title(key), Box::new(source));
-                ReconcileError::Read { object, source }
-            })?;
-            let Some(object) = asked else {
-                return Ok(None);
-            };
-            shared.read(key, object)
-        }
+        Some(current) => Some(current),
+        None => read_again(watched, key, context).await?,
     };
-    let Current {
-        object,
-        sealed,
-        misfit,
-    } = current;
-    let _measured = metrics.reconcile();
+    let Some(current) = current else {
+        return Ok(None);
+    };
+    let _measured = shared.metrics.reconcile();
+    let turn = Turn {
+        shared,
+        key,
+        term,
+        seen,
+    };
 
-    let sealed = Arc::new(sealed);
-    let mut written = match misfit {
-        None if settled => Written::synced(Change::None, seen.secret_version.clone()),
-        Some(message) => Written::failed(
-            Step::Unseal,
-            Outcome::Stalled {
-                reason: "Malformed",
-                message,
-            },
-        ),
-        None => {
-            let known = Known {
-                may_exist: seen.secret_version.is_some(),
-                was_right: memory.was_right(key, &seen, says_synced(&sealed)),
-            };
-            let picture = Picture {
-                sealed: &sealed,
-                key,
-                term,
-                terms: &shared.terms,
-                memory,
-                client: &shared.client,
-            };
-            let applied = apply(&shared.client, &shared.unsealer, &picture, known).await;
-            let applied = applied.map_err(|source| {
-                metrics.unseal_error(UnsealError::Unseal, &key.0);
-                let object = title(key);
-                ReconcileError::Unsealer { object, source }
-            })?;
-            let Some(written) = applied else {
-                if over() {
-                    return Ok(None);
-                }
-                tracing::debug!(
-                    namespace = key.0,
-                    name = key.1,
-                    "has changed, and the watch is late"
-                );
-                return Ok(Some(LATE_PAUSE));
-            };
-            written
-        }
+    let sealed = Arc::new(current.sealed);
+    let mut written = match current.misfit {
+        None if settled => Written::synced(Change::None, turn.seen.secret_version.clone()),
+        None => match turn.write_secret(&sealed).await? {
+            Some(written) => written,
+            None if turn.is_over() => return Ok(None),
+            None => return Ok(Some(LATE_PAUSE)),
+        },
+        Some(misfit) => malformed(misfit),
     };
-    if over() {
+    if turn.is_over() {
         // The next term looks at every object, and what failed may only have been too late.
         return Ok(None);
     }
-    if written.outcome.is_synced() {
-        // Whatever becomes of the status.
-        memory.made(key, &seen);
-    }
-    if let Some(error) = UnsealError::of(&written.outcome, written.step) {
-        metrics.unseal_error(error, &key.0);
-    }
-    if written.change.is_drift() {
-        metrics.drift_corrected(&key.0);
-    }
-    if let Outcome::Retrying { reason, message } = &written.outcome
-        && memory.gives_up(key, &seen)
-    {
-        written.outcome = Outcome::Stalled {
-            reason,
-            message: message.clone(),
-        };
-    }
-    shared.settle(&seen, &written);
+    turn.account_for(&mut written);
     let now = Timestamp::now();
-    let previous = sealed.status.as_ref();
-    let status = next_status(previous, sealed.metadata.generation, &written.outcome, now);
-    log(key, &written);
-    let mut stored = None;
-    if let Some(status) = status {
-        let write = if shared.settings.update_status {
-            let writing =
-                status_update::write(&shared.client, object, status, &written.outcome, now);
-            let result = tokio::time::timeout(TIMEOUT, writing).await;
-            if over() {
-                return Ok(None);
-            }
-            let Ok(result) = result else {
-                metrics.unseal_error(UnsealError::Status, &key.0);
-                let object = title(key);
-                return Err(ReconcileError::Timeout { object });
-            };
-            result.map_err(|source| {
-                metrics.unseal_error(UnsealError::Status, &key.0);
-                let (object, source) = (title(key), Box::new(source));
-                ReconcileError::Status { object, source }
-            })?
-        } else {
-            memory.keep_status(key, status.clone());
-            StatusWrite::Stored(status)
-        };
-        match write {
-            StatusWrite::Stored(status) => {
-                shared.observe(key, &sealed, Some(&status));
-                stored = Some(status);
-            }
-            // The watch will show it as it is now.
-            StatusWrite::Superseded => return Ok(None),
-        }
-    }
+    let write = turn.write_status(current.object, &sealed, &written.outcome, now);
+    let stored = match write.await? {
+        StatusWrite::Unchanged => None,
+        StatusWrite::Stored(status) => Some(status),
+        // The watch will show it as it is now, or the next term does.
+        StatusWrite::Superseded => return Ok(None),
+    };
     // Once the status is stored, so that a failure to store it doesn't repeat the event.
+    let previous = sealed.status.as_ref();
     let report = report(previous, &written.outcome, written.step, &written.change);
     if let Some(report) = report {
         shared.events.record(&sealed, report, now);
@@ -447,7 +184,147 @@ async fn reconcile_object(
     if matches!(conclusion, Conclusion::Synced { .. }) {
         watched.drop_text();
     }
-    Ok(memory.conclude(key, seen, stored.as_ref(), conclusion, Instant::now()))
+    Ok(memory.conclude(key, turn.seen, stored.as_ref(), conclusion, Instant::now()))
+}
+
+/// An object whose text has gone; `None` if it has changed since.
+async fn read_again(
+    watched: &Watched,
+    key: &ObjectKey,
+    context: &Context,
+) -> Result<Option<Current>, ReconcileError> {
+    let shared = &context.shared;
+    let asked = context.read_again(key, watched).await;
+    let asked = asked.map_err(|source| {
+        shared.metrics.unseal_error(UnsealError::Fetch, "");
+        let (object, source) = (title(key), Box::new(source));
+        ReconcileError::Read { object, source }
+    })?;
+    Ok(asked.map(|object| shared.read(key, object)))
+}
+
+fn malformed(misfit: String) -> Written {
+    let outcome = Outcome::Stalled {
+        reason: "Malformed",
+        message: misfit,
+    };
+    Written::failed(Step::Unseal, outcome)
+}
+
+/// A reconcile under way: of what was seen of an object, in a term.
+struct Turn<'a> {
+    shared: &'a Shared,
+    key: &'a ObjectKey,
+    term: u64,
+    seen: Seen,
+}
+
+impl Turn<'_> {
+    /// Whether the term is over.
+    fn is_over(&self) -> bool {
+        self.shared.terms.current() != Some(self.term)
+    }
+
+    /// Brings the Secret to what it should be; `None` if the object asks for something else by now, or
+    /// the term is over.
+    async fn write_secret(
+        &self,
+        sealed: &Arc<SealedSecret>,
+    ) -> Result<Option<Written>, ReconcileError> {
+        let Self { shared, key, .. } = self;
+        let memory = &shared.memory;
+        let known = Known {
+            may_exist: self.seen.secret_version.is_some(),
+            was_right: memory.was_right(key, &self.seen, says_synced(sealed)),
+        };
+        let picture = Picture {
+            sealed,
+            key,
+            term: self.term,
+            terms: &shared.terms,
+            memory,
+            client: &shared.client,
+        };
+        let applied = apply(&shared.client, &shared.unsealer, &picture, known).await;
+        let applied = applied.map_err(|source| {
+            shared.metrics.unseal_error(UnsealError::Unseal, &key.0);
+            let object = title(key);
+            ReconcileError::Unsealer { object, source }
+        })?;
+        if applied.is_none() {
+            let (namespace, name) = key;
+            tracing::debug!(namespace, name, "has changed, and the watch is late");
+        }
+        Ok(applied)
+    }
+
+    /// Remembers, counts and logs what became of the Secret. Failures that have lasted for too long
+    /// are final from now on.
+    fn account_for(&self, written: &mut Written) {
+        let Self {
+            shared, key, seen, ..
+        } = self;
+        if written.outcome.is_synced() {
+            // Whatever becomes of the status.
+            shared.memory.made(key, seen);
+        }
+        if let Some(error) = UnsealError::of(&written.outcome, written.step) {
+            shared.metrics.unseal_error(error, &key.0);
+        }
+        if written.change.is_drift() {
+            shared.metrics.drift_corrected(&key.0);
+        }
+        if let Outcome::Retrying { reason, message } = &written.outcome
+            && shared.memory.gives_up(key, seen)
+        {
+            written.outcome = Outcome::Stalled {
+                reason,
+                message: message.clone(),
+            };
+        }
+        shared.settle(seen, written);
+        log(key, written);
+    }
+
+    /// Makes the status tell the outcome, if it doesn't.
+    async fn write_status(
+        &self,
+        object: DynamicObject,
+        sealed: &SealedSecret,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> Result<StatusWrite, ReconcileError> {
+        let Self { shared, key, .. } = self;
+        let (previous, generation) = (sealed.status.as_ref(), sealed.metadata.generation);
+        let Some(status) = next_status(previous, generation, outcome, now) else {
+            return Ok(StatusWrite::Unchanged);
+        };
+        let write = if shared.settings.update_status {
+            let writing = status_update::write(&shared.client, object, status, outcome, now);
+            let written = tokio::time::timeout(TIMEOUT, writing).await;
+            if self.is_over() {
+                return Ok(StatusWrite::Superseded);
+            }
+            let failed = || {
+                shared.metrics.unseal_error(UnsealError::Status, &key.0);
+                title(key)
+            };
+            let Ok(written) = written else {
+                return Err(ReconcileError::Timeout { object: failed() });
+            };
+            written.map_err(|source| ReconcileError::Status {
+                object: failed(),
+                source: Box::new(source),
+            })?
+        } else {
+            shared.memory.keep_status(key, status.clone());
+            StatusWrite::Stored(status)
+        };
+        if let StatusWrite::Stored(status) = &write {
+            shared.observe(key, sealed, Some(status));
+        }
+        Ok(write)
+    }
 }
 
 /// When to try again after an error that no status could tell.

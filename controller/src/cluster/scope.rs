@@ -15,7 +15,8 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::reconcile::{self, CONCURRENCY, Context, Shared};
+use super::context::{CONCURRENCY, Context, Shared};
+use super::reconcile;
 use super::term::Terms;
 use super::triggers::{Triggers, key_of};
 use super::watched::{Reference, Watched};

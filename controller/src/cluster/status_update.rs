@@ -16,9 +16,12 @@ const CONFLICT_TRIES: usize = 4;
 /// What became of a status.
 #[derive(Debug, PartialEq)]
 pub(super) enum StatusWrite {
+    /// The object says so already.
+    Unchanged,
     /// The object says this now.
     Stored(SealedSecretStatus),
-    /// The object is gone, or another than the one the outcome is about; it comes back here.
+    /// The object is gone, or another than the one the outcome is about, or the term is over: it comes
+    /// back here.
     Superseded,
 }
 
