@@ -150,6 +150,8 @@ proptest! {
         let Tree::Map(entries) = &tree else { return Ok(()) };
         let mut all = Vec::new();
         lines(entries, 0, step, &[], &mut all);
+        // A text without any line break doesn't say which it wants.
+        let crlf = crlf && (all.len() > 1 || last_break);
         let newline = if crlf { "\r\n" } else { "\n" };
         let join = |lines: &[String]| lines.join(newline);
         let texts: Vec<String> = all.iter().map(|line| line.text.clone()).collect();
