@@ -48,7 +48,8 @@ fn quoted(cell: &str) -> impl Iterator<Item = &str> {
     cell.split('`').skip(1).step_by(2)
 }
 
-/// The functions of every Rust file of the workspace, by the name of the file.
+/// The functions of every Rust file of the workspace, by the name of the file; of a module's `tests.rs`, by
+/// that of the module.
 fn functions() -> Result<BTreeMap<String, BTreeSet<String>>, TestError> {
     let mut functions: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut folders: Vec<PathBuf> = ["controller", "core", "crds", "templates", "cli", "tests"]
@@ -60,7 +61,13 @@ fn functions() -> Result<BTreeMap<String, BTreeSet<String>>, TestError> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                let named = if path.ends_with("tests.rs") {
+                    path.parent()
+                } else {
+                    Some(path.as_path())
+                };
+                let stem = named.and_then(Path::file_stem).unwrap_or_default();
+                let stem = stem.to_string_lossy();
                 let text = fs::read_to_string(&path)?;
                 let names = text.split("fn ").skip(1).filter_map(|rest| {
                     let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_')?;
